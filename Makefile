@@ -1,0 +1,58 @@
+# Every target does its own set-up: it needs Python 3.11 or later, make and the package index, nothing else.
+# The environment is made anew when the lock file or pyproject.toml changed, and not otherwise.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := rules scheduler migrations tests
+
+.PHONY: demo test check format lock wheel clean help
+
+help:
+	@echo "make demo    see it work: the real daemon, real HTTP, half a minute"
+	@echo "make test    lint, types and all tests (what CI runs)"
+	@echo "make check   lint, format and types only"
+	@echo "make format  let ruff rewrite what it can"
+	@echo "make wheel   build dist/*.whl"
+	@echo "make lock    write the lock files again from pyproject.toml"
+
+$(READY): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and none was found; say which with PYTHON=..." >&2; exit 1; }
+	@echo "setting up $(VENV) (a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+		--require-hashes --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+		--no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/curfew demo
+
+check: $(READY)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+
+test: check
+	@$(BIN)/python -m pytest --numprocesses=2
+
+format: $(READY)
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+wheel: $(READY)
+	@$(BIN)/python -m build --no-isolation --wheel --outdir dist .
+
+# Versions and hashes only: where to fetch from is the machine's business.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+lock: $(READY)
+	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@$(LOCK) pyproject.toml --constraints requirements.lock --group dev --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
