@@ -6,8 +6,10 @@ pass, so that a person gets all errors in one go. `read` is the way in; nobody a
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any, Final, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -19,7 +21,6 @@ from pydantic import (
     SecretStr,
     ValidationError,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -33,8 +34,9 @@ from rules.notation import (
     parse_moment,
     parse_weekdays,
 )
-from rules.source import Path, Problem, Source, SourceError, parse
+from rules.source import Path, Problem, Source, SourceError
 
+_DAY: Final = timedelta(days=1)
 DEFAULT_BASE_URL: Final = "https://api.woodpecker.co/rest"
 
 
@@ -71,6 +73,24 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError(f"{text!r} isn't an https address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be an address and a path only: no user, password, query or fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"plain http would show the key to the network; write https://{parts.netloc}{parts.path}")
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -89,10 +109,6 @@ When = Annotated[Moment, BeforeValidator(_moment)]
 DateRange = Annotated[tuple[date, date], BeforeValidator(_date_range)]
 
 
-def _context(info: ValidationInfo[Names]) -> Names:
-    return Names(frozenset(), frozenset()) if info.context is None else info.context
-
-
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
 
@@ -104,7 +120,7 @@ class Account(_Part):
     api_key_file: Line | None = None
     credential: Line | None = None
     company_id: int | None = None
-    base_url: Line = DEFAULT_BASE_URL
+    base_url: Annotated[Line, AfterValidator(_base_url)] = DEFAULT_BASE_URL
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -142,23 +158,23 @@ class CalendarSpec(_Part):
         return self
 
 
+def _known_day(word: str, info: ValidationInfo[Names]) -> str:
+    calendars = info.context.calendars
+    if parse_weekdays(word) is None and word not in calendars:
+        raise ValueError(f"{word!r} is neither days of the week nor a calendar{nearest(word, DAY_WORDS | calendars)}")
+    return word
+
+
+DayWord = Annotated[Line, AfterValidator(_known_day)]
+
+
 class Entry(_Part):
     """One entry of `pause`: which days, and from when until when. The keys that are given say of which form it is."""
 
-    on: Annotated[list[Line] | None, Field(min_length=1), BeforeValidator(_as_list)] = None
+    on: Annotated[list[DayWord] | None, Field(min_length=1), BeforeValidator(_as_list)] = None
     from_: Annotated[When | None, Field(alias="from")] = None
     until: When | None = None
     at: When | None = None
-
-    @field_validator("on", mode="after")
-    @classmethod
-    def _known_days(cls, days: list[str] | None, info: ValidationInfo[Names]) -> list[str] | None:
-        calendars = _context(info).calendars
-        for word in days or ():
-            if parse_weekdays(word) is None and word not in calendars:
-                known = DAY_WORDS | calendars
-                raise ValueError(f"{word!r} is neither days of the week nor a calendar{nearest(word, known)}")
-        return days
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -189,21 +205,29 @@ def _check_from_until(start: Moment | None, end: Moment | None) -> None:
     if start is None or end is None:
         return
     if start.day and end.day:
-        if (end.day, end.time) <= (start.day, start.time):
+        if end.day - start.day + end.time <= start.time:
             raise _at("until", "must come after from")
     elif start.weekday is None or end.weekday is None:
         if start.day is None and start.weekday is None and end.day is None:
             raise _at("from", "a time alone needs on: DAYS; or write a weekday or a date before both times")
         raise _at("until", "must be of the same kind as from: both with a weekday, or both with a date")
-    elif (start.weekday, start.time) == (end.weekday, end.time):
+    elif end in (start, _without_24(start)):
         raise _at("until", "is the same as from; for whole days write only on: DAYS")
 
 
 def _check_daily(start: Moment | None, end: Moment | None) -> None:
     _check_alone("from", start)
     _check_alone("until", end)
-    if start == end:
+    if start is not None and end in (start, _without_24(start)):
         raise _at("until", "is the same as from; for whole days write only on: DAYS")
+
+
+def _without_24(moment: Moment) -> Moment:
+    """The same time, with 24:00 as 00:00 of the next day."""
+    if moment.time < _DAY:
+        return moment
+    weekday = None if moment.weekday is None else (moment.weekday + 1) % 7
+    return Moment(time=moment.time - _DAY, weekday=weekday)
 
 
 def _check_alone(key: str, moment: Moment | None) -> None:
@@ -221,6 +245,8 @@ def _campaigns(value: object) -> object:
         if value == "all":
             return None
         raise ValueError(f"{value!r} isn't a list of campaign ids, nor all")
+    if value is None:  # which stands for all of them from here on
+        raise ValueError("must be a list of campaign ids, or all")
     return value
 
 
@@ -237,7 +263,7 @@ class Rule(_Part):
 
     @model_validator(mode="after")
     def _known_account(self, info: ValidationInfo[Names]) -> Self:
-        known = _context(info).accounts
+        known = info.context.accounts
         if self.account is None and len(known) > 1:
             raise _at("account", f"is required when there are several accounts: {', '.join(sorted(known))}")
         if self.account is not None and self.account not in known:
@@ -259,13 +285,12 @@ class Document(_Part):
         return rule.account or next(iter(self.accounts))
 
 
-def read(content: bytes) -> tuple[Document, Source]:
-    """Read the bytes of a file; the source comes along to place what is found wrong later.
+def read(source: Source) -> Document:
+    """Read a source as a file of rules.
 
     Raises:
         SourceError: with every problem of the file, each at its line and column.
     """
-    source = parse(content)
     problems = list(_clashing_names(source))
     try:
         document = Document.model_validate(source.value, context=_names(source.value))
@@ -273,7 +298,7 @@ def read(content: bytes) -> tuple[Document, Source]:
         problems += [_problem(source, each) for each in error.errors(include_url=False)]
     if problems:
         raise SourceError(problems)
-    return document, source
+    return document
 
 
 def _keys(value: object, key: str) -> frozenset[str]:
@@ -322,7 +347,8 @@ def _problem(source: Source, error: ErrorDetails) -> Problem:
         return source.problem((*path, context["key"]), context["message"])
     if kind == "value_error":
         return source.problem(path, str(context["error"]))
-    secret = "api_key" in path
+    # Whatever stands in the wrong place of an account may be its key.
+    secret = path[:1] == ("accounts",)
     template = _MESSAGES.get(kind, error["msg"])
     return source.problem(path, template.format(got="" if secret else _got(error["input"])))
 

@@ -128,7 +128,8 @@ class Timeline:
         """The edges with `start <= at < end`, sorted.
 
         A span that a hold falls into (its start included, its end excluded) ends without a resume. A hold at the
-        very start of a span is one edge with it, and left so.
+        very start of a span is one edge with it, and left so. Where a span ends and another edge is at the same
+        instant (a hold), the resume comes first: it's the pause that lasts.
         """
         edges = [*self._starts(start, end), *self._ends(start, end), *self._held(start, end)]
         yield from sorted(edges, key=lambda edge: edge.at)
@@ -250,7 +251,7 @@ class Ruleset:
             for account, campaign in self._subjects()
             for edge in self.timeline(account, campaign).edges(start, end)
         ]
-        yield from sorted(found, key=lambda each: (each[2].at, each[0], each[1] or 0, each[2].action))
+        yield from sorted(found, key=lambda each: (each[2].at, each[0], each[1] or 0))
 
     def next_edge(self, rule: str, after: datetime) -> datetime | None:
         """The first edge of one rule, taken alone, that is later than an instant (UTC); None where none is in sight."""

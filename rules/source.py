@@ -32,14 +32,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong in a file, and where."""
+    """One thing that is wrong in a file, and where; a warning is legal, but surely not meant."""
 
     place: Place
     path: str
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.place.line}:{self.place.column}: {self.path}: {self.message}"
+        kind = "warning: " if self.is_warning else ""
+        return f"{self.place.line}:{self.place.column}: {self.path}: {kind}{self.message}"
 
 
 class SourceError(Exception):
@@ -57,7 +59,7 @@ class Source:
     value: object
     _root: yaml.Node | None = field(repr=False)
 
-    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
+    def problem(self, path: Path, message: str, *, at_key: bool = False, is_warning: bool = False) -> Problem:
         """Put a message at the place of the value (or of its key) that `path` leads to.
 
         Where the path leads to nothing (a missing key), the place is that of the nearest value around it. A list
@@ -76,7 +78,7 @@ class Source:
                 place = _place(key if at_key and step is path[-1] else node)
             else:
                 node = None
-        return Problem(place, render(tuple(shown)), message)
+        return Problem(place, render(tuple(shown)), message, is_warning)
 
 
 def render(path: Path) -> str:
@@ -128,7 +130,8 @@ def _compose(text: str) -> yaml.Node | None:
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
         raise _invalid(place, f"not valid YAML: {error.problem or error.context}") from None
     except yaml.reader.ReaderError as error:
-        place = _end_of(text[: error.position])
+        # libyaml counts bytes here.
+        place = _end_of(text.encode()[: error.position].decode("utf-8", "replace"))
         raise _invalid(place, f"not valid YAML: {error.reason}") from None
     return node
 
@@ -149,11 +152,15 @@ class _Core(BaseResolver):
     """The implicit types of the YAML 1.2 core schema, without floats: nothing in a file of rules is one."""
 
 
-_Core.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Core.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Core.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_YAML_TAG: Final = "tag:yaml.org,2002:"
+_TYPES: Final = {
+    "null": re.compile(r"^(?:~|null|Null|NULL|)$"),
+    "bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    "int": re.compile(r"^[-+]?[0-9]+$"),
+}
+_Core.add_implicit_resolver(f"{_YAML_TAG}null", _TYPES["null"], ["~", "n", "N", ""])
+_Core.add_implicit_resolver(f"{_YAML_TAG}bool", _TYPES["bool"], list("tTfF"))
+_Core.add_implicit_resolver(f"{_YAML_TAG}int", _TYPES["int"], list("-+0123456789"))
 
 
 class _Loader(CParser, _Core):
@@ -202,10 +209,12 @@ class _Builder:
             first_lines.setdefault(name, _place(key).line)
             yield name, self.build(value, (*path, name), depth + 1)
 
-    def _scalar(self, node: yaml.Node, path: Path) -> object:
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "str":
-                return node.value
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
+        kind = node.tag.removeprefix(_YAML_TAG)
+        if kind != "str" and not (kind in _TYPES and _TYPES[kind].match(node.value)):
+            self._complain(node, path, _NO_TAGS.format(node.tag))
+            return None
+        match kind:
             case "null":
                 return None
             case "bool":
@@ -214,9 +223,8 @@ class _Builder:
                 return int(node.value)
             case "int":
                 self._complain(node, path, "the number is too large")
-            case tag:
-                self._complain(node, path, _NO_TAGS.format(tag))
-        return None
+                return None
+        return node.value
 
     def _give_up(self, node: yaml.Node, path: Path, message: str) -> NoReturn:
         self._complain(node, path, message)

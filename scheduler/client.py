@@ -1,0 +1,208 @@
+"""Typed calls to Woodpecker's API, with its three shapes of error brought into one tree.
+
+The calls and errors are those of the vendor's API reference (https://developers.woodpecker.co). What that reference
+leaves open is taken as the mildest reading that can't send mail: see `docs/design-notes.md`.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from functools import cache
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+
+from scheduler import __version__
+from scheduler.clock import utc_now
+from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
+from scheduler.settings import Account
+
+# Woodpecker lets a request wait for 15 s behind others of its account before it refuses it.
+CALL_TIMEOUT: Final = timedelta(seconds=30)
+CONNECT_TIMEOUT: Final = timedelta(seconds=10)
+_LONGEST_MESSAGE: Final = 500
+_LONGEST_WAIT_SECONDS: Final = 24 * 3600
+
+_T = TypeVar("_T")
+
+
+class Status(StrEnum):
+    """What a campaign is doing, in the API's own words."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    DRAFT = "DRAFT"
+    EDITED = "EDITED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One line of the campaign list. A status that the API's reference doesn't know is kept as its text."""
+
+    id: int
+    name: str
+    status: str
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignDetail:
+    """What one GET says of a campaign; `bounce_shield_at` is the API's text of when the safety stop paused it."""
+
+    id: int
+    status: str
+    bounce_shield_at: str | None = None
+
+
+class Client:
+    """The calls of one account. Each takes at most `CALL_TIMEOUT`, and raises an `ApiError` where it has no success."""
+
+    def __init__(self, account: Account, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._account = account
+        secure = account.base_url.startswith("https:")
+        headers = {"x-api-key": account.api_key, "user-agent": f"curfew/{__version__}"}
+        if account.company_id is not None:
+            headers["x-company-id"] = str(account.company_id)
+        self._http = httpx.AsyncClient(
+            base_url=account.base_url,
+            headers=headers,
+            timeout=httpx.Timeout(CALL_TIMEOUT.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds()),
+            # A proxy of the environment would be given the key where TLS doesn't hide it.
+            trust_env=secure,
+            # One call at a time: a second connection would never be used.
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            verify=_tls(),
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def pause(self, campaign: int) -> int:
+        """POST /v2/campaigns/{id}/pause; gives the HTTP status."""
+        return (await self._call("POST", f"/v2/campaigns/{campaign}/pause")).status_code
+
+    async def run(self, campaign: int) -> int:
+        """POST /v2/campaigns/{id}/run; gives the HTTP status. It would start a draft as well: look first."""
+        return (await self._call("POST", f"/v2/campaigns/{campaign}/run")).status_code
+
+    async def campaign(self, campaign: int) -> CampaignDetail:
+        """GET /v2/campaigns/{id}."""
+        return self._read(await self._call("GET", f"/v2/campaigns/{campaign}"), _detail)
+
+    async def campaigns(self, statuses: Iterable[Status] = ()) -> list[Campaign]:
+        """GET /v1/campaign_list; every campaign of the account, or those of some statuses."""
+        query = {"status": ",".join(statuses)} if statuses else {}
+        response = await self._call("GET", "/v1/campaign_list", query)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return []
+        return self._read(response, lambda body: [_campaign(entry) for entry in body])
+
+    async def me(self) -> None:
+        """GET /v1/me: that the key works."""
+        await self._call("GET", "/v1/me")
+
+    async def _call(self, method: str, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
+                response = await self._http.request(method, path, params=query)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise TryLater(f"no answer in time ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise TryLater(self._clean(f"{type(error).__name__}: {error}")) from None
+        if response.is_success:
+            return response
+        raise self._error(response)
+
+    def _read(self, response: httpx.Response, reader: Callable[[Any], _T]) -> _T:
+        try:
+            return reader(response.json())
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise TryLater("the answer can't be read", http_status=response.status_code) from None
+
+    def _error(self, response: httpx.Response) -> ApiError:
+        status = response.status_code
+        code, message = _words(response)
+        kind = _kind(status, code)
+        error = kind(self._clean(message), http_status=status, code=self._clean(code) if code else None)
+        if isinstance(error, TryLater):
+            error.retry_after = _retry_after(response.headers.get("retry-after"))
+        return error
+
+    def _clean(self, text: str) -> str:
+        """An answer may repeat what was sent; the key must not come back into logs and ledger that way."""
+        shown = text.replace(self._account.api_key, "[key]")
+        printable = "".join(letter if letter.isprintable() else " " for letter in shown)
+        return printable[:_LONGEST_MESSAGE]
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Made once: it takes tens of milliseconds and a megabyte, for each of what may be a thousand accounts.
+    return httpx.create_ssl_context()
+
+
+def _campaign(entry: Any) -> Campaign:
+    return Campaign(
+        id=int(entry["id"]),
+        name=str(entry.get("name") or ""),
+        status=str(entry["status"]),
+        folder=entry.get("folder_name"),
+    )
+
+
+def _detail(body: Any) -> CampaignDetail:
+    return CampaignDetail(
+        id=int(body["id"]), status=str(body["status"]), bounce_shield_at=body.get("bounce_shield_autopaused_at")
+    )
+
+
+def _kind(status: int, code: str | None) -> type[ApiError]:
+    if status == httpx.codes.TOO_MANY_REQUESTS or code == "E_TOO_MANY_REQUESTS":
+        return RateLimited
+    if status in {401, 402, 403}:
+        return KeyRefused
+    if 400 <= status < 500 and status not in {408, 425}:
+        return NeverAgain
+    return TryLater
+
+
+def _words(response: httpx.Response) -> tuple[str | None, str]:
+    """The code and message of an error answer, in whichever of the three shapes it comes."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    match body:
+        case {"status": {"code": str(code), "msg": str(message)}}:
+            return code, message
+        case {"code": str(code), "message": str(message)} | {"type": str(code), "message": str(message)}:
+            return code, message
+        case {"title": str(title), "detail": str(message)}:
+            return title, message
+        case _:
+            return None, response.reason_phrase or "an answer without words"
+
+
+def _retry_after(value: str | None) -> timedelta | None:
+    """RFC 9110, section 10.2.3: seconds, or a date."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return timedelta(seconds=min(int(value), _LONGEST_WAIT_SECONDS))
+    try:
+        return max(parsedate_to_datetime(value) - utc_now(), timedelta())
+    except (ValueError, TypeError):
+        return None

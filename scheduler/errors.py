@@ -1,0 +1,83 @@
+"""Every error of Curfew's own, split by what the caller does next.
+
+    CurfewError                  exit 1: it failed
+    ├── WrongUse                 exit 2: the command line or the file is wrong; nothing was done
+    │   └── WrongFile            with the place of every problem
+    ├── LedgerError              the database can't be opened, read or written
+    │   └── LedgerInUse          another daemon works on it
+    └── ApiError                 a call to Woodpecker had no success
+        ├── TryLater             it may yet succeed: no connection, a time-out, 429, 5xx, an unreadable answer
+        │   └── RateLimited      too many requests at once
+        ├── NeverAgain           it won't succeed however often: 400, 404, 409
+        └── KeyRefused           401 or 403: nothing of this account will, until a person acts
+
+A fault of the program is none of these: it passes through as what it is, and ends with exit code 3.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from rules.source import Problem
+
+
+class CurfewError(Exception):
+    """The base of all; its text is for the user."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class WrongUse(CurfewError):
+    """The command line, the environment or the file asks for something that can't be."""
+
+    exit_code = 2
+
+
+class WrongFile(WrongUse):
+    """The file of rules is wrong; the text has one line `FILE:LINE:COLUMN: PATH: message` for each problem."""
+
+    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(f"{file}:{problem}" for problem in problems))
+        self.problems = problems
+
+
+class LedgerError(CurfewError):
+    """The ledger can't be opened, read or written; the text says which and why."""
+
+
+class LedgerInUse(LedgerError):
+    """Another daemon works on the same ledger."""
+
+
+class ApiError(CurfewError):
+    """A call without success.
+
+    `http_status` is None where no answer came. `code` and `message` are the API's own words, without the key.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.http_status = http_status
+        self.code = code
+
+    def __str__(self) -> str:
+        parts = (f"HTTP {self.http_status}" if self.http_status else None, self.code, self.message)
+        return ": ".join(part for part in parts if part)
+
+
+class TryLater(ApiError):
+    """It may yet succeed. `retry_after` is how long the API asked to wait, where it did."""
+
+    retry_after: timedelta | None = None
+
+
+class RateLimited(TryLater):
+    """More requests at once than the account may make."""
+
+
+class NeverAgain(ApiError):
+    """It won't succeed, however often it is tried."""
+
+
+class KeyRefused(ApiError):
+    """The key isn't accepted, or may not do this."""

@@ -1,0 +1,213 @@
+"""Connections to the ledger, with their settings, and the one thread that writes."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from scheduler.errors import LedgerError
+from scheduler.ledger.tables import REVISION
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """A ledger by its URL. Only SQLite files are supported so far."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._url = make_url(url)
+        except ArgumentError:
+            raise LedgerError("the database isn't a URL such as sqlite:////var/lib/curfew/curfew.db") from None
+        if self._url.get_backend_name() != "sqlite" or not self._url.database:
+            raise LedgerError(f"{self._url.render_as_string()}: only files of SQLite (sqlite:///PATH) are supported")
+        self.path = Path(self._url.database)
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return str(self.path)
+
+    def create(self) -> None:
+        """Make the file, readable by its owner alone, unless it's there.
+
+        Raises:
+            LedgerError: the folder isn't there, or can't be written to.
+        """
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerError(f"{self.name}: {(error.strerror or str(error)).lower()}") from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that holds the write lock from its start, committed at its end.
+
+        Raises:
+            LedgerError: the file can't be opened or written.
+        """
+        with self._wrapped():
+            engine = _engine(self.path, "BEGIN IMMEDIATE")
+            with engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of a ledger that is there and up to date.
+
+        Raises:
+            LedgerError: there's no ledger, it can't be read, or it's of another version.
+        """
+        if not self.path.exists():
+            raise LedgerError(f"{self.name}: there is no ledger yet; `curfew run` makes it")
+        with self._wrapped(), _engine(self.path, "BEGIN").begin() as connection:
+            _check_revision(connection, self.name)
+            yield connection
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise LedgerError(f"{self.name}: {_reason(error)}") from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None)
+    return str(cause or error)
+
+
+def _check_revision(connection: Connection, name: str) -> None:
+    tables = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).all()
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if tables else None
+    if found != REVISION:
+        raise LedgerError(f"{name}: revision {found}, and this version reads {REVISION}; run `curfew db upgrade`")
+
+
+def _engine(path: Path, begin: str) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
+        # The driver would begin transactions by its own lights, and commit before DDL: we begin them ourselves.
+        connection.isolation_level = None
+        # Readers don't wait for the writer, nor it for them.
+        connection.execute("PRAGMA journal_mode = WAL")
+        # An acknowledged commit survives a power cut; NORMAL would lose the last ones.
+        connection.execute("PRAGMA synchronous = FULL")
+        # SQLite ignores them otherwise.
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Another process (a backup, a person's query) may hold the file for a moment.
+        connection.execute("PRAGMA busy_timeout = 5000")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@dataclass(slots=True)
+class _Order(Generic[_T]):
+    """One piece of work for the writer, and where its result goes."""
+
+    work: Callable[[Connection], _T]
+    loop: asyncio.AbstractEventLoop
+    result: asyncio.Future[_T]
+
+    def succeed(self, value: _T) -> None:
+        self._tell(lambda: self.result.set_result(value))
+
+    def fail(self, error: Exception) -> None:
+        self._tell(lambda: self.result.set_exception(error))
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        def unless_cancelled() -> None:
+            if not self.result.done():
+                tell()
+
+        self.loop.call_soon_threadsafe(unless_cancelled)
+
+
+class Writer:
+    """The thread that owns the writing connection.
+
+    Work that waits at the same time shares a commit (group commit): a disk that needs 10 ms for each would otherwise
+    allow a hundred changes a second for all lanes together. A piece of work that fails is undone alone.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._orders: SimpleQueue[_Order[Any] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[Connection], _T]) -> _T:
+        """Run work in a transaction; when this returns, it's committed.
+
+        Raises:
+            LedgerError: the ledger can't be written; nothing of the work is kept.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[_T] = loop.create_future()
+        self._orders.put(_Order(work, loop, result))
+        return await result
+
+    async def close(self) -> None:
+        """Finish what is waiting, and end the thread."""
+        self._orders.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        engine = _engine(self._database.path, "BEGIN IMMEDIATE")
+        connection: Connection | None = None
+        while (order := self._orders.get()) is not None:
+            orders = [order, *self._waiting()]
+            try:
+                connection = connection or engine.connect()
+                self._commit(connection, orders)
+            except SQLAlchemyError as error:
+                connection = None
+                for each in orders:
+                    each.fail(LedgerError(f"{self._database.name}: {_reason(error)}"))
+        if connection is not None:
+            connection.close()
+
+    def _waiting(self) -> Iterator[_Order[Any]]:
+        # The queue is only ever emptied here, so a size above zero stays true. The end is put back for the next turn.
+        for _ in range(self._orders.qsize()):
+            order = self._orders.get()
+            if order is None:
+                self._orders.put(None)
+                return
+            yield order
+
+    @staticmethod
+    def _commit(connection: Connection, orders: list[_Order[Any]]) -> None:
+        with connection.begin():
+            answers = [_answer(connection, order) for order in orders]
+        for answer in answers:
+            answer()
+
+
+def _answer(connection: Connection, order: _Order[Any]) -> Callable[[], None]:
+    """Do one piece of work in a savepoint; what comes back tells its author, and is called after the commit."""
+    try:
+        with connection.begin_nested():
+            value = order.work(connection)
+    except SQLAlchemyError as error:
+        fault: Exception = LedgerError(_reason(error))
+        return lambda: order.fail(fault)
+    except Exception as error:  # noqa: BLE001 -- it is handed to the one who asked, not swallowed
+        bug = error
+        return lambda: order.fail(bug)
+    return lambda: order.succeed(value)

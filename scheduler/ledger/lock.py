@@ -1,0 +1,78 @@
+"""One daemon per ledger: a lock on a file beside it, which the kernel lets go of when the process ends, however."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from scheduler.errors import LedgerError, LedgerInUse
+
+# `is_held` takes the lock for an instant: a daemon that starts just then tries again.
+_TRIES: Final = 10
+_PAUSE_SECONDS: Final = 0.05
+
+
+def lock_path(ledger: Path) -> Path:
+    """The file beside a ledger that its daemon holds locked, with its process id in it."""
+    return ledger.with_name(f"{ledger.name}.lock")
+
+
+class Lock:
+    """Held from `with` to its end.
+
+    Raises:
+        LedgerInUse: another daemon holds it.
+        LedgerError: the file can't be made.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        path = lock_path(self._ledger)
+        try:
+            self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        if not self._taken():
+            holder = os.read(self._descriptor, 20).decode().strip() or "?"
+            os.close(self._descriptor)
+            raise LedgerInUse(f"{self._ledger}: another curfew daemon (process {holder}) works on this ledger")
+        os.truncate(self._descriptor, 0)
+        os.write(self._descriptor, str(os.getpid()).encode())
+        return self
+
+    def _taken(self) -> bool:
+        for _ in range(_TRIES):
+            if _try(self._descriptor, fcntl.LOCK_EX):
+                return True
+            time.sleep(_PAUSE_SECONDS)
+        return False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+
+def is_held(ledger: Path) -> bool:
+    """Whether a daemon works on the ledger now."""
+    try:
+        descriptor = os.open(lock_path(ledger), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _try(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""The values that go into the ledger and come out of it. All instants are UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rules.ruleset import Action
+
+
+class State(StrEnum):
+    """How far an intent is; all but the first two are how it ended."""
+
+    WAITING = "waiting"
+    CALLING = "calling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    SIMULATED = "simulated"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended; an attempt without one is under way, or was cut off with the process."""
+
+    SUCCEEDED = "succeeded"
+    RETRIED = "retried"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIntent:
+    """That one campaign is due to be paused or resumed at one instant, and why.
+
+    `expires_at` is when it's no longer wanted. `status_before` is what the campaign was doing when this was planned,
+    None where nobody could tell. `owes_resume`: a pause that is to be given back at the end of its span.
+    """
+
+    account: str
+    campaign: int
+    action: Action
+    due_at: datetime
+    expires_at: datetime
+    rules: tuple[str, ...]
+    because: str
+    status_before: str | None = None
+    owes_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(NewIntent):
+    """An intent as recorded: how often it was tried, and not before when it's to be tried again."""
+
+    id: int
+    attempts: int = 0
+    next_attempt_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger already has of a change: its state, under the key that makes it unique."""
+
+    campaign: int
+    action: Action
+    due_at: datetime
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custody:
+    """A campaign that we hold paused and owe a resume; `due_at` is the start of the span that it was paused for."""
+
+    account: str
+    campaign: int
+    taken_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an attempt ended, in the API's own words; `retry_after` from its end on, where it's to be tried again."""
+
+    outcome: Outcome
+    reason: str | None = None
+    http_status: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    retry_after: timedelta | None = None
+    status_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A campaign as the last list showed it."""
+
+    campaign: int
+    name: str
+    status: str
+    folder: str | None = None

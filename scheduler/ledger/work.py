@@ -1,0 +1,248 @@
+"""What the daemon records: each a function of one connection, inside a transaction that its caller commits.
+
+Every change of an intent's state is a conditional UPDATE whose row count is looked at: what was claimed, or has
+ended, isn't claimed again, whoever asks.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy.dialects import sqlite
+
+from rules.ruleset import Action
+from scheduler.errors import LedgerError
+from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome, Result, Seen, State
+from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
+
+_OPEN: Final = (State.WAITING, State.CALLING)
+# Where an intent goes when its attempt has ended.
+_NEXT_STATE: Final = {
+    Outcome.SUCCEEDED: State.SUCCEEDED,
+    Outcome.RETRIED: State.WAITING,
+    Outcome.FAILED: State.FAILED,
+    Outcome.SKIPPED: State.SKIPPED,
+    Outcome.SIMULATED: State.SIMULATED,
+}
+
+
+def register_daemon(connection: Connection, *, host: str, pid: int, version: str, dry_run: bool, now: datetime) -> int:
+    """Note that a daemon has started; gives the number of its run."""
+    row = {"host": host, "pid": pid, "version": version, "dry_run": dry_run, "started_at": now}
+    result = connection.execute(insert(daemons).values(row))
+    note(connection, now, "daemon started", details={"pid": pid, "version": version, "dry_run": dry_run})
+    return int(result.inserted_primary_key[0])
+
+
+def record_tick(connection: Connection, daemon: int, now: datetime) -> None:
+    """Note that a daemon is alive and has looked at what is due."""
+    connection.execute(update(daemons).where(daemons.c.id == daemon).values(last_tick_at=now))
+
+
+def record_stop(connection: Connection, daemon: int, now: datetime, why: str) -> None:
+    """Note that a daemon has stopped in good order."""
+    connection.execute(update(daemons).where(daemons.c.id == daemon).values(stopped_at=now))
+    note(connection, now, "daemon stopped", details={"why": why})
+
+
+def note(
+    connection: Connection,
+    now: datetime,
+    event: str,
+    *,
+    account: str | None = None,
+    campaign: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a line to the journal."""
+    row = {"at": now, "event": event, "account": account, "campaign": campaign, "details": dict(details or {})}
+    connection.execute(insert(journal).values(row))
+
+
+def interrupt_attempts(connection: Connection, now: datetime) -> int:
+    """Close what an earlier daemon left under way: nobody knows whether those calls arrived, so they are due again."""
+    reason = "the daemon ended before the answer was recorded; sent again"
+    cut_off = update(attempts).where(attempts.c.outcome.is_(None))
+    connection.execute(cut_off.values(outcome=Outcome.INTERRUPTED, reason=reason))
+    calling = update(intents).where(intents.c.state == State.CALLING)
+    return connection.execute(calling.values(state=State.WAITING, next_attempt_at=now)).rowcount
+
+
+def open_intents(connection: Connection, account: str) -> list[Intent]:
+    """The intents of an account that aren't ended, oldest first."""
+    query = select(intents).where(intents.c.account == account, intents.c.state.in_(_OPEN)).order_by(intents.c.id)
+    return [_intent(row) for row in connection.execute(query).mappings()]
+
+
+def known_changes(connection: Connection, account: str, since: datetime) -> list[Known]:
+    """What is recorded for an account with a due time of `since` or later, in the order of the due times."""
+    columns = (intents.c.campaign, intents.c.action, intents.c.due_at, intents.c.state)
+    query = select(*columns).where(intents.c.account == account, intents.c.due_at >= since).order_by(intents.c.due_at)
+    return [
+        Known(campaign=row.campaign, action=Action(row.action), due_at=row.due_at, state=State(row.state))
+        for row in connection.execute(query)
+    ]
+
+
+def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
+    """Record that a change is due; None where it's on record already. One that was only simulated is due again."""
+    row = _row(new) | {"state": State.WAITING, "next_attempt_at": now, "recorded_at": now}
+    return _added(connection, new, row)
+
+
+def record_decision(connection: Connection, new: NewIntent, state: State, reason: str, now: datetime) -> Intent | None:
+    """Record a change that ended without a call; None where it's on record already."""
+    row = _row(new) | {"state": state, "reason": reason, "recorded_at": now, "decided_at": now}
+    return _added(connection, new, row)
+
+
+def decide_open(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
+    """End a waiting intent without a call; False where it isn't waiting any more."""
+    waiting = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
+    values = {"state": state, "reason": reason, "decided_at": now, "next_attempt_at": None}
+    return connection.execute(waiting.values(values)).rowcount == 1
+
+
+def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: datetime) -> int | None:
+    """Claim a waiting intent and number its next attempt, from 1; None where somebody else has it, or it has ended."""
+    claim = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
+    values = {"state": State.CALLING, "claimed_by": claimed_by, "attempts": intents.c.attempts + 1}
+    if connection.execute(claim.values(values)).rowcount != 1:
+        return None
+    number = connection.execute(select(intents.c.attempts).where(intents.c.id == intent.id)).scalar_one()
+    connection.execute(insert(attempts).values(intent_id=intent.id, number=number, started_at=now))
+    return int(number)
+
+
+def finish_attempt(connection: Connection, intent: Intent, number: int, result: Result, now: datetime) -> None:
+    """Record how an attempt ended, and what follows from it for the intent, for custody and for the campaign.
+
+    Raises:
+        LedgerError: the attempt isn't under way.
+    """
+    under_way = update(attempts).where(
+        attempts.c.intent_id == intent.id, attempts.c.number == number, attempts.c.outcome.is_(None)
+    )
+    words = {
+        "finished_at": now,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "http_status": result.http_status,
+        "error_code": result.error_code,
+        "error_message": result.error_message,
+    }
+    if connection.execute(under_way.values(words)).rowcount != 1:
+        raise LedgerError(f"attempt {number} of intent {intent.id} isn't under way")
+    connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(intent, result, now)))
+    if result.outcome is Outcome.SUCCEEDED:
+        _follow_success(connection, intent, result.status_before or intent.status_before, now)
+
+
+def release(connection: Connection, held: Custody, reason: str, now: datetime) -> bool:
+    """Owe a campaign nothing any more; False where we didn't."""
+    gone = connection.execute(delete(custody).where(_is(custody, held.account, held.campaign))).rowcount == 1
+    if gone:
+        note(connection, now, "custody released", account=held.account, campaign=held.campaign, details={"why": reason})
+    return gone
+
+
+def custody_of(connection: Connection, account: str) -> dict[int, Custody]:
+    """The campaigns of an account that we owe a resume."""
+    joined = select(custody, intents.c.due_at).join_from(custody, intents, custody.c.intent_id == intents.c.id)
+    return {
+        row.campaign: Custody(account=account, campaign=row.campaign, taken_at=row.taken_at, due_at=row.due_at)
+        for row in connection.execute(joined.where(custody.c.account == account))
+    }
+
+
+def store_list(connection: Connection, account: str, seen: Iterable[Seen], now: datetime) -> None:
+    """Keep what a list of all campaigns said; those that it no longer shows keep the time they were last seen."""
+    rows = [
+        {
+            "account": account,
+            "campaign": each.campaign,
+            "name": each.name,
+            "folder": each.folder,
+            "status": each.status,
+            "seen_at": now,
+        }
+        for each in seen
+    ]
+    if not rows:
+        return
+    add = sqlite.insert(campaigns)
+    newer = {name: add.excluded[name] for name in ("name", "folder", "status", "seen_at")}
+    connection.execute(add.on_conflict_do_update(index_elements=["account", "campaign"], set_=newer), rows)
+
+
+def stored_list(connection: Connection, account: str) -> list[Seen]:
+    """The campaigns that the newest stored list of an account showed."""
+    newest = select(func.max(campaigns.c.seen_at)).where(campaigns.c.account == account).scalar_subquery()
+    query = select(campaigns).where(campaigns.c.account == account, campaigns.c.seen_at == newest)
+    return [
+        Seen(campaign=row.campaign, name=row.name, status=row.status, folder=row.folder)
+        for row in connection.execute(query)
+    ]
+
+
+def _row(new: NewIntent) -> dict[str, Any]:
+    return {
+        "account": new.account,
+        "campaign": new.campaign,
+        "action": new.action,
+        "due_at": new.due_at,
+        "expires_at": new.expires_at,
+        "rules": list(new.rules),
+        "because": new.because,
+        "status_before": new.status_before,
+        "owes_resume": new.owes_resume,
+    }
+
+
+def _added(connection: Connection, new: NewIntent, row: dict[str, Any]) -> Intent | None:
+    add = sqlite.insert(intents).values(row)
+    key = ["account", "campaign", "action", "due_at"]
+    simulated = intents.c.state == State.SIMULATED
+    added = add.on_conflict_do_update(index_elements=key, set_=row, where=simulated).returning(intents)
+    found = connection.execute(added).mappings().first()
+    return None if found is None else _intent(found)
+
+
+def _intent(row: RowMapping) -> Intent:
+    return Intent(
+        id=row["id"],
+        account=row["account"],
+        campaign=row["campaign"],
+        action=Action(row["action"]),
+        due_at=row["due_at"],
+        expires_at=row["expires_at"],
+        rules=tuple(row["rules"]),
+        because=row["because"],
+        status_before=row["status_before"],
+        owes_resume=row["owes_resume"],
+        attempts=row["attempts"],
+        next_attempt_at=row["next_attempt_at"] or row["recorded_at"],
+    )
+
+
+def _after(intent: Intent, result: Result, now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": _NEXT_STATE[result.outcome], "reason": result.reason, "next_attempt_at": None}
+    if result.retry_after is not None:
+        values["next_attempt_at"] = now + result.retry_after
+    if result.status_before is not None:
+        values["status_before"] = result.status_before
+    return values
+
+
+def _follow_success(connection: Connection, intent: Intent, status_before: str | None, now: datetime) -> None:
+    connection.execute(delete(custody).where(_is(custody, intent.account, intent.campaign)))
+    if intent.action is Action.PAUSE and intent.owes_resume and status_before == "RUNNING":
+        row = {"account": intent.account, "campaign": intent.campaign, "taken_at": now, "intent_id": intent.id}
+        connection.execute(insert(custody).values(row))
+    status = "PAUSED" if intent.action is Action.PAUSE else "RUNNING"
+    connection.execute(update(campaigns).where(_is(campaigns, intent.account, intent.campaign)).values(status=status))
+
+
+def _is(table: Any, account: str, campaign: int) -> Any:
+    return and_(table.c.account == account, table.c.campaign == campaign)

@@ -1,0 +1,49 @@
+"""The ledger's migrations: shipped inside the wheel, applied by the daemon at start or by `curfew db upgrade`."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from scheduler.errors import LedgerError
+from scheduler.ledger.database import Database
+
+# In a wheel the scripts lie inside the package; in a checkout, where the migrations' author looks for them.
+_PACKAGED = Path(__file__).parent / "_migrations"
+_CHECKOUT = Path(__file__).parent.parent / "migrations"
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the ledger to the newest revision; gives the revision before (None: it was empty) and after.
+
+    Raises:
+        LedgerError: the ledger was made by a newer version, or can't be written.
+    """
+    config = configuration()
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        before = MigrationContext.configure(connection).get_current_revision()
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise LedgerError(
+                f"{database.name}: revision {before} is none that this version knows; "
+                f"the ledger was made by a newer Curfew, install that one ({error})"
+            ) from None
+    return before, head()
+
+
+def head() -> str:
+    """The newest revision that this version has."""
+    return ScriptDirectory.from_config(configuration()).get_current_head() or ""
+
+
+def configuration() -> Config:
+    """Alembic's configuration, without a file."""
+    config = Config()
+    location = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    config.set_main_option("script_location", str(location).replace("%", "%%"))
+    return config
