@@ -232,6 +232,10 @@ class Ruleset:
         """Decide whether a campaign is quiet at an instant (UTC)."""
         return self.timeline(account, campaign).decide(at)
 
+    def accounts(self) -> list[str]:
+        """The accounts that rules act on, in the order of the rules."""
+        return list(dict.fromkeys(rule.account for rule in self.rules))
+
     def named_campaigns(self, account: str) -> list[int]:
         """The ids that rules of an account name, sorted."""
         rules = (rule for rule in self.rules if rule.account == account)
@@ -258,7 +262,7 @@ class Ruleset:
         return Timeline(each for each in self.rules if each.name == rule).next_edge(after)
 
     def _subjects(self) -> Iterator[tuple[str, int | None]]:
-        for account in dict.fromkeys(rule.account for rule in self.rules):
+        for account in self.accounts():
             if self.selects_unnamed(account):
                 yield account, None
             yield from ((account, campaign) for campaign in self.named_campaigns(account))

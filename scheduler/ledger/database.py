@@ -17,6 +17,8 @@ from sqlalchemy.pool import NullPool
 from scheduler.errors import LedgerError
 from scheduler.ledger.tables import REVISION
 
+__all__ = ["Connection", "Database", "Writer"]
+
 _T = TypeVar("_T")
 
 

@@ -99,3 +99,8 @@ class Seen:
     name: str
     status: str
     folder: str | None = None
+
+
+def error_text(code: str | None, message: str | None) -> str | None:
+    """An API's error on one line: `CODE: message`, whichever of the two it has."""
+    return ": ".join(part for part in (code, message) if part) or None

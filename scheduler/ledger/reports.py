@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from scheduler.ledger.records import State, error_text
+from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which lines of the audit log; each that is None lets all through. `since <= due_at < until`, in UTC."""
+    """Which lines of the audit log; a value of None lets all through. `since <= started_at < until`, in UTC."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -15,3 +21,98 @@ class AuditFilter:
     account: str | None = None
     action: str | None = None
     outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonRun:
+    """The newest start of a daemon on this ledger."""
+
+    pid: int
+    version: str
+    dry_run: bool
+    started_at: datetime
+    last_tick_at: datetime | None
+    stopped_at: datetime | None
+
+
+def audit_lines(connection: Connection, chosen: AuditFilter) -> list[dict[str, Any]]:
+    """The chosen lines of the audit log, in the order in which things happened; keys as in `AUDIT_COLUMNS`."""
+    query = select(audit)
+    for name in ("campaign", "account", "action", "outcome"):
+        value = getattr(chosen, name)
+        if value is not None:
+            query = query.where(audit.c[name] == value)
+    if chosen.since is not None:
+        query = query.where(audit.c.started_at >= chosen.since)
+    if chosen.until is not None:
+        query = query.where(audit.c.started_at < chosen.until)
+    if chosen.rule is not None:
+        names = func.json_each(audit.c.rules).table_valued("value")
+        query = query.where(select(names.c.value).where(names.c.value == chosen.rule).exists())
+    ordered = query.order_by(audit.c.started_at, audit.c.due_at, audit.c.account, audit.c.campaign, audit.c.attempt)
+    return [{name: row[name] for name in AUDIT_COLUMNS} for row in connection.execute(ordered).mappings()]
+
+
+def newest_run(connection: Connection) -> DaemonRun | None:
+    """The daemon that was started last; None on a ledger that none has used yet."""
+    row = connection.execute(select(daemons).order_by(daemons.c.id.desc()).limit(1)).mappings().first()
+    if row is None:
+        return None
+    return DaemonRun(**{name: row[name] for name in DaemonRun.__dataclass_fields__})
+
+
+def held_campaigns(connection: Connection) -> list[dict[str, Any]]:
+    """The campaigns that we hold paused, and owe a resume: since when, and because of what."""
+    query = (
+        select(custody.c.account, custody.c.campaign, campaigns.c.name, custody.c.taken_at, intents.c.because)
+        .join_from(custody, intents, custody.c.intent_id == intents.c.id)
+        .outerjoin(campaigns, _same_campaign(custody))
+        .order_by(custody.c.account, custody.c.campaign)
+    )
+    return [
+        {
+            "account": row.account,
+            "campaign": row.campaign,
+            "campaign_name": row.name,
+            "since": row.taken_at,
+            "because": row.because,
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def failing_changes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The changes that are still wanted and had no success so far, with their last error and since when."""
+    last = select(func.max(attempts.c.number)).where(
+        attempts.c.intent_id == intents.c.id, attempts.c.outcome.is_not(None)
+    )
+    first = select(func.min(attempts.c.started_at)).where(attempts.c.intent_id == intents.c.id).scalar_subquery()
+    query = (
+        select(intents, campaigns.c.name, attempts.c.error_code, attempts.c.error_message, attempts.c.http_status)
+        .add_columns(first.label("since"))
+        .join_from(intents, attempts, attempts.c.intent_id == intents.c.id)
+        .outerjoin(campaigns, _same_campaign(intents))
+        .where(attempts.c.number == last.scalar_subquery())
+        .where(intents.c.expires_at > now)
+        .where(intents.c.state.in_((State.WAITING, State.CALLING, State.FAILED)))
+        .order_by(intents.c.due_at, intents.c.account, intents.c.campaign)
+    )
+    return [
+        {
+            "account": row.account,
+            "campaign": row.campaign,
+            "campaign_name": row.name,
+            "action": row.action,
+            "due_at": row.due_at,
+            "since": row.since,
+            "attempts": row.attempts,
+            "http_status": row.http_status,
+            "error": error_text(row.error_code, row.error_message),
+            "next_attempt_at": row.next_attempt_at,
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def _same_campaign(other: Any) -> Any:
+    return and_(campaigns.c.account == other.c.account, campaigns.c.campaign == other.c.campaign)

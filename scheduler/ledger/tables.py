@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy sees them. They are made by the migrations; a test holds the two equal."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -160,7 +160,5 @@ AUDIT_COLUMNS: Final = (
     "late_by_seconds",
     "duration_ms",
 )
-audit = table(
-    "audit",
-    *(column(name, JSON) if name == "rules" else column(name) for name in AUDIT_COLUMNS),
-)
+_AUDIT_TYPES: Final[dict[str, Any]] = {"due_at": Instant, "started_at": Instant, "rules": JSON}
+audit = table("audit", *(column(name, _AUDIT_TYPES.get(name)) for name in AUDIT_COLUMNS))

@@ -32,7 +32,8 @@ def register_daemon(connection: Connection, *, host: str, pid: int, version: str
     row = {"host": host, "pid": pid, "version": version, "dry_run": dry_run, "started_at": now}
     result = connection.execute(insert(daemons).values(row))
     note(connection, now, "daemon started", details={"pid": pid, "version": version, "dry_run": dry_run})
-    return int(result.inserted_primary_key[0])
+    (number,) = result.inserted_primary_key or (None,)
+    return int(number or 0)
 
 
 def record_tick(connection: Connection, daemon: int, now: datetime) -> None:
@@ -88,13 +89,13 @@ def known_changes(connection: Connection, account: str, since: datetime) -> list
 def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
     """Record that a change is due; None where it's on record already. One that was only simulated is due again."""
     row = _row(new) | {"state": State.WAITING, "next_attempt_at": now, "recorded_at": now}
-    return _added(connection, new, row)
+    return _added(connection, row)
 
 
 def record_decision(connection: Connection, new: NewIntent, state: State, reason: str, now: datetime) -> Intent | None:
     """Record a change that ended without a call; None where it's on record already."""
     row = _row(new) | {"state": state, "reason": reason, "recorded_at": now, "decided_at": now}
-    return _added(connection, new, row)
+    return _added(connection, row)
 
 
 def decide_open(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
@@ -134,7 +135,7 @@ def finish_attempt(connection: Connection, intent: Intent, number: int, result: 
     }
     if connection.execute(under_way.values(words)).rowcount != 1:
         raise LedgerError(f"attempt {number} of intent {intent.id} isn't under way")
-    connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(intent, result, now)))
+    connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(result, now)))
     if result.outcome is Outcome.SUCCEEDED:
         _follow_success(connection, intent, result.status_before or intent.status_before, now)
 
@@ -200,7 +201,7 @@ def _row(new: NewIntent) -> dict[str, Any]:
     }
 
 
-def _added(connection: Connection, new: NewIntent, row: dict[str, Any]) -> Intent | None:
+def _added(connection: Connection, row: dict[str, Any]) -> Intent | None:
     add = sqlite.insert(intents).values(row)
     key = ["account", "campaign", "action", "due_at"]
     simulated = intents.c.state == State.SIMULATED
@@ -226,7 +227,7 @@ def _intent(row: RowMapping) -> Intent:
     )
 
 
-def _after(intent: Intent, result: Result, now: datetime) -> dict[str, Any]:
+def _after(result: Result, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {"state": _NEXT_STATE[result.outcome], "reason": result.reason, "next_attempt_at": None}
     if result.retry_after is not None:
         values["next_attempt_at"] = now + result.retry_after
@@ -236,8 +237,10 @@ def _after(intent: Intent, result: Result, now: datetime) -> dict[str, Any]:
 
 
 def _follow_success(connection: Connection, intent: Intent, status_before: str | None, now: datetime) -> None:
-    connection.execute(delete(custody).where(_is(custody, intent.account, intent.campaign)))
-    if intent.action is Action.PAUSE and intent.owes_resume and status_before == "RUNNING":
+    is_taken = intent.action is Action.PAUSE and intent.owes_resume and status_before == "RUNNING"
+    if is_taken or intent.action is Action.RESUME:
+        connection.execute(delete(custody).where(_is(custody, intent.account, intent.campaign)))
+    if is_taken:
         row = {"account": intent.account, "campaign": intent.campaign, "taken_at": now, "intent_id": intent.id}
         connection.execute(insert(custody).values(row))
     status = "PAUSED" if intent.action is Action.PAUSE else "RUNNING"

@@ -1,0 +1,76 @@
+"""The command line: one module for each verb, loaded when it's called for, so that none pays for another's imports.
+
+Exit codes: 0 done, 1 it failed, 2 wrong use or wrong file, 3 a fault of the program, 130 interrupted.
+"""
+
+import sys
+import traceback
+from importlib import import_module
+from typing import Final
+
+import click
+
+from scheduler import __version__
+from scheduler.errors import CurfewError, WrongFile
+
+_VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "db")
+_INTERRUPTED: Final = 130
+_FAULT: Final = 3
+
+
+class _Verbs(click.Group):
+    """A group whose commands are modules of this package, each with a `command` of its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """In the order in which a person meets them."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        """Import a verb."""
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"scheduler.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="curfew", message="%(prog)s %(version)s")
+def curfew() -> None:
+    """Keep Woodpecker campaigns quiet when a YAML file says so, and show that it was done.
+
+    \b
+    Begin with:
+      curfew demo                        see it work, without an account
+      curfew check --config curfew.yaml  what's wrong with a file
+      curfew plan --config curfew.yaml   what will happen, and when
+      curfew run --config curfew.yaml    the daemon
+    """
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = curfew.main(prog_name="curfew", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except WrongFile as error:
+        click.echo(str(error), err=True)
+        return error.exit_code
+    except CurfewError as error:
+        click.echo(f"curfew: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; the interpreter's last flush must not complain.
+        sys.stderr.close()
+        return 1
+    except Exception:  # noqa: BLE001 -- the edge of the program: a fault is shown whole, and has a code of its own
+        traceback.print_exc()
+        return _FAULT
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,69 @@
+"""Options that several verbs share, and what they mean."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from rules.localtime import start_instant
+from rules.notation import FIRST_YEAR, LAST_YEAR
+from scheduler.errors import WrongUse
+from scheduler.settings import DEFAULT_FILE, database_url, load
+
+config = click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FILE,
+    envvar="CURFEW_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The file of rules.",
+)
+
+database = click.option(
+    "--database",
+    envvar="CURFEW_DATABASE",
+    show_envvar=True,
+    metavar="URL",
+    help="The ledger, as in sqlite:////var/lib/curfew/curfew.db.  [default: what the file says]",
+)
+
+
+def output_format(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--format`, the first name being the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(names), default=names[0], show_default=True, help="How to print it."
+    )
+
+
+def ledger_url(file: Path, database: str | None) -> str:
+    """The URL of the ledger: as given, else as the file says."""
+    return database or database_url(load(file), os.environ)
+
+
+def zone_of(file: Path) -> ZoneInfo:
+    """The zone to show times in: the file's, or UTC where there's no file."""
+    return load(file).document.timezone if file.exists() else ZoneInfo("UTC")
+
+
+def instant(text: str | None, zone: ZoneInfo) -> datetime | None:
+    """Read an ISO instant or date; without an offset it's wall time of the zone, and a date is its midnight.
+
+    Raises:
+        WrongUse: it's neither.
+    """
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUse(f"{text!r} is neither a date (2026-12-24) nor an instant (2026-12-24T16:00Z)") from None
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise WrongUse(f"the year of {text!r} isn't between {FIRST_YEAR} and {LAST_YEAR}")
+    return value.astimezone(UTC) if value.tzinfo else start_instant(value, zone)

@@ -1,0 +1,107 @@
+"""`curfew status`: alive or not, what happens next, what we hold, what fails."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from rules.ruleset import Ruleset
+from scheduler.cli import options, output
+from scheduler.clock import utc_now
+from scheduler.ledger.database import Database
+from scheduler.ledger.lock import is_held
+from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns, newest_run
+from scheduler.settings import load
+
+_NEXT_EDGES = 5
+_LOOK_AHEAD = timedelta(days=60)
+
+
+@click.command(name="status")
+@options.config
+@options.database
+@options.output_format("text", "json")
+def command(file: Path, database: str | None, form: str) -> None:
+    """Show whether the daemon is alive, what happens next, what it holds paused, and what fails.
+
+    The exit code is 0 also when the daemon isn't alive: the answer was had.
+
+    \b
+    Example:
+      curfew status --config /etc/curfew/curfew.yaml
+    """
+    settings = load(file)
+    now = utc_now()
+    ledger = Database(options.ledger_url(file, database))
+    with ledger.reading() as connection:
+        daemon = newest_run(connection)
+        custody = held_campaigns(connection)
+        failing = failing_changes(connection, now)
+    answer = {
+        "alive": is_held(ledger.path),
+        "last_tick_at": daemon.last_tick_at if daemon else None,
+        "next_edges": _next_edges(settings.ruleset, now),
+        "custody": custody,
+        "failing": failing,
+    }
+    if form == "json":
+        output.write_json([answer])
+    else:
+        _print(answer, daemon, settings.document.timezone)
+
+
+def _next_edges(ruleset: Ruleset, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": edge.at,
+            "action": str(edge.action),
+            "account": account,
+            "campaign": "all" if campaign is None else campaign,
+            "rules": list(edge.rules),
+            "until": edge.until,
+        }
+        for account, campaign, edge in islice(ruleset.edges(now, now + _LOOK_AHEAD), _NEXT_EDGES)
+    ]
+
+
+def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) -> None:
+    click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
+    edges = [
+        (output.local(edge["at"], zone), edge["action"], edge["campaign"], ", ".join(edge["rules"]))
+        for edge in answer["next_edges"]
+    ]
+    _section("next", ("when", "action", "campaign", "rules"), edges, "nothing in the next 60 days")
+    custody = [(_named(held), output.local(held["since"], zone), held["because"]) for held in answer["custody"]]
+    _section("held paused, to be resumed", ("campaign", "since", "because"), custody, "nothing")
+    failing = [
+        (_named(each), each["action"], output.local(each["since"], zone), each["attempts"], each["error"])
+        for each in answer["failing"]
+    ]
+    _section("failing", ("campaign", "action", "since", "attempts", "error"), failing, "nothing")
+
+
+def _life(*, alive: bool, daemon: DaemonRun | None, zone: ZoneInfo) -> str:
+    if daemon is None:
+        return "not running; no daemon has used this ledger yet"
+    tick = output.local(daemon.last_tick_at, zone) or "never"
+    dry = ", a dry run" if daemon.dry_run else ""
+    if alive:
+        return f"alive (process {daemon.pid}, version {daemon.version}{dry}), last tick {tick}"
+    how = f"stopped {output.local(daemon.stopped_at, zone)}" if daemon.stopped_at else "ended without a word"
+    return f"not running; the last one {how}, last tick {tick}"
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['campaign']} {row['campaign_name'] or ''}".strip()
+
+
+def _section(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
+    click.echo(f"\n{title}")
+    if rows:
+        output.console().print(output.make_table(columns, rows))
+    else:
+        click.echo(nothing)

@@ -1,0 +1,61 @@
+"""Edges as APScheduler jobs. A job only wakes the daemon, which then looks at what is due: it does no work itself.
+
+APScheduler's own calendar trigger isn't used: 3.11.3 loses whole fires around clock changes. The jobs live in memory:
+an exception in a persistent store would end the timer silently, and what is due is in the ledger anyway.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from rules.ruleset import Ruleset
+
+TICK = timedelta(seconds=60)
+
+NextEdge = Callable[[datetime], datetime | None]
+
+
+class EdgeTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """Fires at each edge of one rule, in order, none twice; `next_edge` gives the first one later than an instant."""
+
+    def __init__(self, next_edge: NextEdge) -> None:
+        self._next_edge = next_edge
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """APScheduler asks with aware datetimes; None ends the job, since no edge is in sight."""
+        return self._next_edge(previous_fire_time or now)
+
+
+class Jobs:
+    """One job for each rule, and the regular tick, from `start` to `stop`."""
+
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self._wake = wake
+        # A late fire is still a reason to look: nothing here may be dropped for being late.
+        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self._timer = AsyncIOScheduler(timezone="UTC", executors={"default": AsyncIOExecutor()}, job_defaults=defaults)
+
+    def start(self, ruleset: Ruleset) -> None:
+        """Set a job for each rule's next edge, and the tick, on the running event loop."""
+        for rule in ruleset.rules:
+            self._timer.add_job(
+                self._call, _trigger(ruleset, rule.name), args=[f"an edge of {rule.name}"], id=f"rule:{rule.name}"
+            )
+        self._timer.add_job(self._call, "interval", seconds=TICK.total_seconds(), args=["the tick"], id="tick")
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        self._timer.shutdown(wait=False)
+
+    async def _call(self, why: str) -> None:
+        # A coroutine, so that it runs on the loop and not in a thread of the executor.
+        self._wake(why)
+
+
+def _trigger(ruleset: Ruleset, rule: str) -> Any:
+    return EdgeTrigger(lambda after: ruleset.next_edge(rule, after))

@@ -1,0 +1,42 @@
+"""Log lines: events with fields, on standard error."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+
+def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send everything at `level` and above to a stream, readable on a terminal, `key=value` elsewhere."""
+    target = stream or sys.stderr
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _readable_instants,
+            structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24, sort_keys=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger() -> FilteringBoundLogger:
+    """A logger; what it writes is named by the event, not by the module."""
+    found: FilteringBoundLogger = structlog.get_logger()
+    return found
+
+
+def _readable_instants(log: WrappedLogger, method: str, event: EventDict) -> EventDict:  # noqa: ARG001 -- structlog's
+    return {name: _readable(value) for name, value in event.items()}
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value

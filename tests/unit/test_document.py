@@ -1,0 +1,148 @@
+"""The file as typed values: every mistake is reported with its place, and every form that the design gives is read."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rules.document import Document, read
+from rules.notation import Moment
+from rules.source import SourceError, parse
+
+_SAMPLES = Path(__file__).parent.parent / "data" / "config"
+_HEAD = "timezone: Europe/Warsaw\naccounts: {main: {api_key: x}}\n"
+
+
+def _read(text: str) -> Document:
+    return read(parse(text.encode()))
+
+
+def _read_rule(rule: str) -> Document:
+    return _read(f"{_HEAD}calendars: {{norway: {{country: NO}}}}\nrules:\n  - {rule}\n")
+
+
+def _problems(content: bytes) -> list[str]:
+    with pytest.raises(SourceError) as caught:
+        read(parse(content))
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("sample", sorted(_SAMPLES.glob("*.yaml")), ids=lambda sample: sample.stem)
+def test_every_mistake_in_a_file_is_reported_with_its_line_column_and_path(sample: Path) -> None:
+    assert _problems(sample.read_bytes()) == sample.with_suffix(".txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("sample", sorted(_SAMPLES.glob("good/*.yaml")), ids=lambda sample: sample.stem)
+def test_a_file_without_a_mistake_is_read(sample: Path) -> None:
+    assert read(parse(sample.read_bytes())).rules
+
+
+def test_no_message_shows_a_key_that_stands_in_the_wrong_place() -> None:
+    for sample in _SAMPLES.glob("*.yaml"):
+        assert "SECRET" not in "".join(_problems(sample.read_bytes()))
+
+
+def test_no_repr_of_the_document_shows_a_key() -> None:
+    assert "s3cret" not in repr(
+        _read(f"{_HEAD.replace('x', 's3cret')}rules: [{{name: a, campaigns: all, pause: {{on: sun}}}}]")
+    )
+
+
+class TestWhatYaml11WouldTurnIntoSomethingElse:
+    def test_on_is_a_key_not_true(self) -> None:
+        (rule,) = _read_rule("{name: a, campaigns: all, pause: {on: daily}}").rules
+        assert rule.pause[0].on == ["daily"]
+
+    def test_no_is_norway_not_false(self) -> None:
+        document = _read_rule("{name: a, campaigns: all, pause: {on: norway}}")
+        assert document.calendars["norway"].country == "NO"
+
+    def test_a_time_is_a_time_not_a_number_in_base_60(self) -> None:
+        (rule,) = _read_rule("{name: a, campaigns: all, pause: {on: daily, from: 17:00, until: 08:30}}").rules
+        assert rule.pause[0].from_ == Moment(time=timedelta(hours=17))
+        assert rule.pause[0].until == Moment(time=timedelta(hours=8, minutes=30))
+
+    def test_a_time_with_seconds_is_a_time_not_a_number_in_base_60(self) -> None:
+        (rule,) = _read_rule("{name: a, campaigns: all, pause: {on: daily, at: 17:00:30}}").rules
+        assert rule.pause[0].at == Moment(time=timedelta(hours=17, seconds=30))
+
+    def test_a_date_without_quotes_is_read_as_the_user_typed_it(self) -> None:
+        document = _read(
+            f"{_HEAD}calendars: {{closed: {{dates: [2026-12-24]}}}}\n"
+            "rules: [{name: a, campaigns: all, pause: {from: 2026-12-23 16:00, until: 2027-01-04 08:00}}]"
+        )
+        assert document.calendars["closed"].dates == [(date(2026, 12, 24), date(2026, 12, 24))]
+        assert document.rules[0].pause[0].from_ == Moment(time=timedelta(hours=16), day=date(2026, 12, 23))
+
+    @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "y", "n", "Yes", "NO"])
+    def test_words_for_yes_and_no_are_text(self, word: str) -> None:
+        document = _read_rule(f"{{name: {word}, campaigns: all, pause: {{on: sun}}}}")
+        assert document.rules[0].name == word
+
+    @pytest.mark.parametrize("word", ["yes", "no", "on", "off"])
+    def test_only_true_and_false_are_a_switch(self, word: str) -> None:
+        rule = f"{{name: a, campaigns: all, pause: {{on: sun}}, enabled: {word}}}"
+        with pytest.raises(SourceError, match=f"must be true or false, not '{word}'"):
+            _read_rule(rule)
+
+    def test_a_leading_zero_does_not_make_a_number_octal(self) -> None:
+        (rule,) = _read_rule("{name: a, campaigns: [012], pause: {on: sun}}").rules
+        assert rule.campaigns == [12]
+
+    def test_hexadecimal_and_underscores_do_not_make_a_number(self) -> None:
+        with pytest.raises(SourceError) as caught:
+            _read_rule("{name: a, campaigns: [0x1F, 1_000], pause: {on: sun}}")
+        assert [problem.path for problem in caught.value.problems] == ["rules[0].campaigns[0]", "rules[0].campaigns[1]"]
+
+    def test_a_duplicate_key_is_an_error_not_the_last_one_wins(self) -> None:
+        with pytest.raises(SourceError, match="duplicate key, first on line 1"):
+            _read(f"{_HEAD}timezone: UTC\nrules: [{{name: a, campaigns: all, pause: {{on: sun}}}}]")
+
+    def test_an_empty_list_of_campaigns_does_not_mean_all(self) -> None:
+        with pytest.raises(SourceError, match="must be a list of campaign ids, or all"):
+            _read_rule("{name: a, campaigns: , pause: {on: sun}}")
+
+
+def test_a_rule_has_the_zone_it_names() -> None:
+    document = _read_rule("{name: a, campaigns: all, timezone: Asia/Kathmandu, pause: {on: sun}}")
+    assert document.rules[0].timezone == ZoneInfo("Asia/Kathmandu")
+    assert document.timezone == ZoneInfo("Europe/Warsaw")
+
+
+@pytest.mark.parametrize("zone", ["Europe", "Europe/", "/etc/passwd", '"Europe/Warsaw\\0"', '""', f"x{'y' * 5000}"])
+def test_what_is_no_zone_is_refused_whatever_the_file_system_makes_of_it(zone: str) -> None:
+    (problem,) = _problems(
+        f"{_HEAD.replace('Europe/Warsaw', zone)}rules: [{{name: a, campaigns: all, pause: {{on: sun}}}}]".encode()
+    )
+    assert problem.startswith("1:11: timezone: unknown time zone")
+
+
+def test_one_entry_may_stand_without_a_list() -> None:
+    one = _read_rule("{name: a, campaigns: [1], pause: {on: sun}}")
+    listed = _read_rule("{name: a, campaigns: [1], pause: [{on: [sun]}]}")
+    assert one.rules == listed.rules
+
+
+def test_a_rule_that_names_no_account_is_for_the_only_one() -> None:
+    document = _read_rule("{name: a, campaigns: all, pause: {on: sun}}")
+    assert document.account_of(document.rules[0]) == "main"
+
+
+def test_a_rule_is_for_the_account_it_names() -> None:
+    document = _read(
+        "timezone: UTC\naccounts: {main: {api_key: x}, acme: {api_key: y}}\n"
+        "rules: [{name: a, account: acme, campaigns: all, pause: {on: sun}}]"
+    )
+    assert document.account_of(document.rules[0]) == "acme"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080/rest", "http://[::1]/rest", "http://localhost", "https://api.woodpecker.co/rest/"]
+)
+def test_an_address_is_https_or_on_this_machine_and_loses_its_last_slash(url: str) -> None:
+    document = _read(
+        f'timezone: UTC\naccounts: {{main: {{api_key: x, base_url: "{url}"}}}}\n'
+        "rules: [{name: a, campaigns: all, pause: {on: sun}}]"
+    )
+    assert document.accounts["main"].base_url == url.rstrip("/")
