@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from rules.ruleset import Action
 from scheduler.client import Client
@@ -202,7 +202,7 @@ class Lane:
     def _report(
         self, intent: Intent, outcome: Outcome | State, attempt: int, reason: str | None, result: Result | None = None
     ) -> None:
-        facts = {
+        facts: dict[str, Any] = {
             "account": intent.account,
             "campaign": intent.campaign,
             "rules": ", ".join(intent.rules),
@@ -212,8 +212,7 @@ class Lane:
             "http_status": result.http_status if result else None,
             "error": error_text(result.error_code, result.error_message) if result else None,
         }
-        shown = {name: fact for name, fact in facts.items() if fact is not None}
-        _log.log(_LEVELS.get(outcome.value, logging.INFO), f"{intent.action} {outcome}", **shown)
+        _log.log(_LEVELS.get(outcome.value, logging.INFO), f"{intent.action} {outcome}", **facts)
 
 
 def _precedence(intent: Intent) -> tuple[bool, datetime, int]:

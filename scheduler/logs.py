@@ -17,7 +17,7 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _readable_instants,
+            _readable_facts,
             structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24, sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -32,8 +32,8 @@ def logger() -> FilteringBoundLogger:
     return found
 
 
-def _readable_instants(log: WrappedLogger, method: str, event: EventDict) -> EventDict:  # noqa: ARG001 -- structlog's
-    return {name: _readable(value) for name, value in event.items()}
+def _readable_facts(log: WrappedLogger, method: str, event: EventDict) -> EventDict:  # noqa: ARG001 -- structlog's
+    return {name: _readable(value) for name, value in event.items() if value is not None}
 
 
 def _readable(value: Any) -> Any:

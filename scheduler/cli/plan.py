@@ -1,6 +1,6 @@
 """`curfew plan`: what will happen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,52 +51,44 @@ def command(
     last = options.instant(end, zone) or first + timedelta(days=days or _DEFAULT_DAYS)
     if last - first > timedelta(days=_LONGEST_DAYS):
         raise WrongUse(f"the plan is made for at most {_LONGEST_DAYS} days at once")
-    rows = [row for row in _rows(settings.ruleset, first, last, campaign) if rule is None or rule in row["rules"]]
+    found = _edges(settings.ruleset, first, last, campaign)
+    chosen = [each for each in found if rule is None or rule in each[2].rules]
     if form == "json":
-        output.write_json(rows)
+        output.write_json([_row(*each) for each in chosen])
+    elif chosen:
+        columns = ("when", "action", "account", "campaign", "until", "because")
+        output.console().print(output.make_table(columns, (_cells(*each) for each in chosen)))
     else:
-        _print(rows, zone)
-
-
-def _rows(ruleset: Ruleset, first: datetime, last: datetime, campaign: int | None) -> Iterator[dict[str, Any]]:
-    edges = ruleset.edges(first, last) if campaign is None else _of_campaign(ruleset, first, last, campaign)
-    for account, subject, edge in edges:
-        yield {
-            "at": edge.at,
-            "action": str(edge.action),
-            "account": account,
-            "campaign": "all" if subject is None else subject,
-            "rules": list(edge.rules),
-            "because": "; ".join(edge.because),
-            "local": edge.at.astimezone(ZoneInfo(edge.zone)).isoformat(),
-            "until": edge.until,
-        }
-
-
-def _of_campaign(ruleset: Ruleset, first: datetime, last: datetime, campaign: int) -> Iterable[tuple[str, int, Edge]]:
-    """Also for a campaign that no rule names: it may be one of `all`."""
-    for account in ruleset.accounts():
-        yield from ((account, campaign, edge) for edge in ruleset.timeline(account, campaign).edges(first, last))
-
-
-def _print(rows: list[dict[str, Any]], zone: ZoneInfo) -> None:
-    if not rows:
         click.echo("nothing happens in that time")
+
+
+def _edges(
+    ruleset: Ruleset, first: datetime, last: datetime, campaign: int | None
+) -> Iterator[tuple[str, int | None, Edge]]:
+    if campaign is None:
+        yield from ruleset.edges(first, last)
         return
-    cells = (
-        (
-            _local(row["local"]),
-            "hold" if row["action"] == "pause" and row["until"] is None else row["action"],
-            row["account"],
-            row["campaign"],
-            output.local(row["until"], zone),
-            row["because"],
-        )
-        for row in rows
-    )
-    output.console().print(output.make_table(("when", "action", "account", "campaign", "until", "because"), cells))
+    # Also for a campaign that no rule names: it may be one of `all`.
+    for account in ruleset.accounts():
+        for edge in ruleset.timeline(account, campaign).edges(first, last):
+            yield account, campaign, edge
 
 
-def _local(text: str) -> str:
-    there = datetime.fromisoformat(text)
-    return output.local(there, there.tzinfo)
+def _row(account: str, campaign: int | None, edge: Edge) -> dict[str, Any]:
+    return {
+        "at": edge.at,
+        "action": str(edge.action),
+        "account": account,
+        "campaign": "all" if campaign is None else campaign,
+        "rules": list(edge.rules),
+        "because": "; ".join(edge.because),
+        "local": edge.at.astimezone(ZoneInfo(edge.zone)).isoformat(),
+        "until": edge.until,
+    }
+
+
+def _cells(account: str, campaign: int | None, edge: Edge) -> tuple[object, ...]:
+    zone = ZoneInfo(edge.zone)
+    action = "hold" if edge.is_hold else edge.action
+    until = output.local(edge.until, zone)
+    return output.local(edge.at, zone), action, account, campaign or "all", until, "; ".join(edge.because)

@@ -83,16 +83,16 @@ def held_campaigns(connection: Connection) -> list[dict[str, Any]]:
 
 def failing_changes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """The changes that are still wanted and had no success so far, with their last error and since when."""
-    last = select(func.max(attempts.c.number)).where(
-        attempts.c.intent_id == intents.c.id, attempts.c.outcome.is_not(None)
-    )
-    first = select(func.min(attempts.c.started_at)).where(attempts.c.intent_id == intents.c.id).scalar_subquery()
+    tried = attempts.alias()
+    of_intent = select(func.max(tried.c.number)).where(tried.c.intent_id == intents.c.id)
+    last = of_intent.where(tried.c.outcome.is_not(None)).scalar_subquery()
+    first = select(func.min(tried.c.started_at)).where(tried.c.intent_id == intents.c.id).scalar_subquery()
     query = (
         select(intents, campaigns.c.name, attempts.c.error_code, attempts.c.error_message, attempts.c.http_status)
         .add_columns(first.label("since"))
         .join_from(intents, attempts, attempts.c.intent_id == intents.c.id)
         .outerjoin(campaigns, _same_campaign(intents))
-        .where(attempts.c.number == last.scalar_subquery())
+        .where(attempts.c.number == last)
         .where(intents.c.expires_at > now)
         .where(intents.c.state.in_((State.WAITING, State.CALLING, State.FAILED)))
         .order_by(intents.c.due_at, intents.c.account, intents.c.campaign)
