@@ -13,7 +13,7 @@ import click
 from scheduler import __version__
 from scheduler.errors import CurfewError, WrongFile
 
-_VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "db")
+_VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "demo", "db")
 _INTERRUPTED: Final = 130
 _FAULT: Final = 3
 

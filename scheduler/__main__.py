@@ -1,0 +1,5 @@
+"""`python -m scheduler` is `curfew`."""
+
+from scheduler.cli import main
+
+main()
