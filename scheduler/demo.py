@@ -26,7 +26,7 @@ PAUSED_BY_A_PERSON: Final = 1000002
 FAILING: Final = 1000003
 FAILURES: Final = 2
 LEAD: Final = timedelta(seconds=4)
-LENGTH: Final = timedelta(seconds=10)
+LENGTH: Final = timedelta(seconds=12)
 # What the daemon may need after the window's end to give everything back.
 _AFTERMATH: Final = timedelta(seconds=3)
 _STOP_SECONDS: Final = 12.0
@@ -66,7 +66,7 @@ class Stage:
         self.end = self.start
 
     def set_scene(self) -> None:
-        """One campaign paused by a person, one that fails twice; a window that begins in seconds and ends soon after."""
+        """One campaign paused by a person, one that fails twice; a window that begins in seconds and ends soon."""
         self._ask("PATCH", f"campaigns/{PAUSED_BY_A_PERSON}", {"status": "PAUSED"})
         self._ask("POST", "faults", {"call": "pause", "campaign": FAILING, "status": 500, "times": FAILURES})
         self.start = datetime.now(UTC).replace(microsecond=0) + LEAD

@@ -68,7 +68,8 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 def _introduction(scene: Stage) -> str:
     return (
         f"A sandbox plays Woodpecker at {scene.base_url}, with {demo.CAMPAIGNS} campaigns.\n"
-        f"Campaign {demo.PAUSED_BY_A_PERSON} was paused by a person; pausing {demo.FAILING} fails {demo.FAILURES} times.\n"
+        f"Campaign {demo.PAUSED_BY_A_PERSON} was paused by a person; "
+        f"pausing {demo.FAILING} fails {demo.FAILURES} times.\n"
         f"A quiet window lasts from {scene.start:%H:%M:%S} to {scene.end:%H:%M:%S} UTC; the daemon starts now.\n"
     )
 

@@ -1,0 +1,89 @@
+"""The wheel, alone: installed from the lock file into an environment of its own, and run from another folder."""
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import environment, sandbox_process, wait_until, window, write_rules
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `curfew` command of a fresh environment with nothing but the lock file's versions and the wheel."""
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
+    return folder / "bin" / "curfew"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
+
+
+def test_the_wheel_has_the_packages_and_the_migrations_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"rules", "scheduler"}
+    assert "scheduler/_migrations/versions/0001_ledger.py" in names
+    assert "scheduler/_migrations/env.py" in names
+    assert "rules/py.typed" in names
+
+
+def test_the_installed_command_makes_its_ledger_and_pauses(installed: Path, elsewhere: Path) -> None:
+    def curfew(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(installed), *arguments]
+        return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+
+    assert curfew("--version").stdout.startswith("curfew 0.")
+    with sandbox_process(campaigns=1) as sandbox:
+        write_rules(elsewhere, sandbox.base_url, window(-timedelta(hours=1), timedelta(hours=1)))
+        assert curfew("check").returncode == 0
+        upgraded = curfew("db", "upgrade")
+        assert upgraded.stdout.strip().endswith("from nothing to 0001"), upgraded.stderr
+        with subprocess.Popen([str(installed), "run"], env=environment(), stderr=subprocess.DEVNULL) as daemon:
+            try:
+                wait_until(lambda: set(sandbox.statuses().values()) == {"PAUSED"}, "the campaign is paused")
+            finally:
+                daemon.terminate()
+            assert daemon.wait(15) == 0
+    assert "succeeded" in curfew("audit").stdout
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_file_has_hashes_and_no_addresses(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index-url" not in text
+    pinned = [line for line in text.splitlines() if "==" in line]
+    assert pinned
+    assert all(line.endswith("\\") for line in pinned), "each version is followed by its hashes"
+
+
+def test_the_lock_has_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked = {line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    wanted = {requirement.partition(">")[0].partition("<")[0] for requirement in project["dependencies"]}
+    assert wanted <= locked
