@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong use or wrong file, 3 a fault of the pro
 
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -13,7 +14,7 @@ import click
 from scheduler import __version__
 from scheduler.errors import CurfewError, WrongFile
 
-_VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "demo", "db")
+VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "demo", "db")
 _INTERRUPTED: Final = 130
 _FAULT: Final = 3
 
@@ -23,11 +24,11 @@ class _Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """In the order in which a person meets them."""
-        return list(_VERBS)
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         """Import a verb."""
-        if cmd_name not in _VERBS:
+        if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"scheduler.cli.{cmd_name}").command
         return command
@@ -49,12 +50,13 @@ def curfew() -> None:
 
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
-    sys.exit(_run())
+    sys.exit(run())
 
 
-def _run() -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name; None: this process's own); gives the exit code."""
     try:
-        code = curfew.main(prog_name="curfew", standalone_mode=False)
+        code = curfew.main(arguments, prog_name="curfew", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
