@@ -90,7 +90,7 @@ def parse_weekday(text: str) -> int | None:
 
 def parse_moment(text: str) -> Moment:
     """Read `TIME`, `WEEKDAY TIME` or `DATE TIME`."""
-    *before, last = text.split()
+    *before, last = text.split() or [""]
     if len(before) > 1:
         raise ValueError(f"{text!r} isn't a moment; write TIME, DAY TIME or DATE TIME, as in Fri 17:00")
     time = parse_time(last)

@@ -6,7 +6,7 @@ list. Campaigns with the same rules share one timeline.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -334,12 +334,11 @@ def _end_offset(start: Moment, end: Moment) -> timedelta:
 
 def _words(entry: Entry) -> str:
     """An entry as a person would say it."""
-    parts = [
-        ", ".join(entry.on or ()),
-        _moment_words(entry.from_ or entry.at),
-        f"until {_moment_words(entry.until)}" if entry.until else "",
-    ]
-    return " ".join(part for part in parts if part)
+    start, end = entry.from_ or entry.at, entry.until
+    if start and end and start.day and start.day == end.day:
+        end = replace(end, day=None)
+    until = f"until {_moment_words(end)}" if end else ""
+    return " ".join(part for part in (", ".join(entry.on or ()), _moment_words(start), until) if part)
 
 
 def _moment_words(moment: Moment | None) -> str:

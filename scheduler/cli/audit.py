@@ -76,8 +76,14 @@ def _cells(line: Mapping[str, Any], zone: ZoneInfo) -> tuple[object, ...]:
         _late(line["late_by_seconds"]),
         took,
         line["http_status"],
-        ": ".join(part for part in (line["error"], line["reason"]) if part),
+        _why(line),
     )
+
+
+def _why(line: Mapping[str, Any]) -> str:
+    """The error, or the reason of a decision; for what went as it should, whose rule it was."""
+    went_well = line["outcome"] in {"succeeded", "under way"}
+    return line["error"] or (", ".join(line["rules"]) if went_well else line["reason"])
 
 
 def _late(seconds: float | None) -> str:
