@@ -37,7 +37,7 @@ check: $(READY)
 	@$(BIN)/mypy
 
 test: check
-	@$(BIN)/python -m pytest --numprocesses=2
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
 
 format: $(READY)
 	@$(BIN)/ruff check --fix $(SOURCES)

@@ -1,6 +1,7 @@
 """The wheel, alone: installed from the lock file into an environment of its own, and run from another folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,26 +13,20 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import environment, sandbox_process, wait_until, window, write_rules
+from tests.readme import ROOT, block_with
 
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
+# One worker builds and installs, once.
+pytestmark = pytest.mark.xdist_group("wheel")
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `curfew` command of a fresh environment with nothing but the lock file's versions and the wheel."""
-    folder = tmp_path_factory.mktemp("venv")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
-    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `curfew` command in an environment of its own, made by the README's commands; only the folder is another."""
+    folder = tmp_path_factory.mktemp("opt") / "curfew"
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for command in block_with("make wheel"):
+        line = command.replace("/opt/curfew", str(folder)).replace("python3", sys.executable)
+        subprocess.run(["/bin/sh", "-ec", line], cwd=ROOT, check=True, capture_output=True)
     return folder / "bin" / "curfew"
 
 
@@ -43,7 +38,9 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
-def test_the_wheel_has_the_packages_and_the_migrations_and_nothing_else(wheel: Path) -> None:
+@pytest.mark.usefixtures("installed")
+def test_the_wheel_has_the_packages_and_the_migrations_and_nothing_else() -> None:
+    (wheel,) = (ROOT / "dist").glob("curfew-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rules", "scheduler"}

@@ -1,0 +1,185 @@
+"""The README is true: each of its commands is run here, or in the test that is named beside it."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rules.document import Account, CalendarSpec, Document, Entry, Rule, read
+from rules.source import parse
+from scheduler import settings
+from tests.acceptance.processes import KEY, SandboxProcess, environment, sandbox_process, wait_until
+from tests.readme import ROOT, block_with, blocks, commands
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxProcess]:
+    with sandbox_process() as process:
+        yield process
+
+
+def shell(command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/sh", "-ec", command],
+        cwd=cwd,
+        env=environment(PATH=path, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_no_command_of_the_readme_is_left_out() -> None:
+    """Whoever adds a block of commands adds its test."""
+    tested = [
+        "make demo",  # tests/acceptance/test_demo.py, and every CI run
+        "make wheel",  # tests/test_packaging.py runs the block as it stands
+        "curfew check --config",
+        "install -d /etc/curfew",
+        "curfew status",
+        "sqlite3 curfew.db",
+    ]
+    assert [block for block in blocks("sh") if not any(words in block for words in tested)] == []
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    for command in block_with("make demo"):
+        done = shell(f"{command} --dry-run", ROOT)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_of_a_first_run(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """Checked, planned, run dry and run for real, on the README's own example; only the address is the sandbox's."""
+    example = blocks("yaml")[0].replace(
+        '"${WOODPECKER_API_KEY}"', f'"${{WOODPECKER_API_KEY}}", base_url: "{sandbox.base_url}"'
+    )
+    (tmp_path / "curfew.yaml").write_text(example)
+    for command in block_with("curfew check --config"):
+        if command.startswith("export WOODPECKER_API_KEY="):
+            continue
+        if command.startswith("curfew run"):
+            assert run_until_ready(command, tmp_path) in {0, 130}
+        else:
+            done = shell(command, tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+    for command in block_with("curfew status"):
+        done = shell(command, tmp_path)
+        assert done.returncode == 0, done.stderr
+    query_the_ledger(tmp_path)
+
+
+def run_until_ready(command: str, folder: Path) -> int:
+    """Start the daemon, and stop it as its reader is told to."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    log = folder / "run.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command.split(), cwd=folder, env=environment(PATH=path), stderr=output)
+    wait_until(lambda: "daemon started" in log.read_text(), command)
+    process.send_signal(signal.SIGINT)
+    return process.wait(15)
+
+
+def query_the_ledger(folder: Path) -> None:
+    (command,) = block_with("sqlite3 curfew.db")
+    if shutil.which("sqlite3"):
+        done = shell(command, folder)
+        assert done.returncode == 0, done.stderr
+    (query,) = re.findall(r'"(SELECT .*)"', command)
+    with closing(sqlite3.connect(folder / "curfew.db")) as ledger:
+        ledger.execute(query).fetchall()
+
+
+def test_the_commands_that_install_the_service(tmp_path: Path) -> None:
+    """Into a folder that stands for /etc. What systemctl then does needs a running systemd, and isn't done here."""
+    (tmp_path / "curfew.yaml").write_text(blocks("yaml")[1])
+    (tmp_path / "api-key").write_text(KEY)
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    for command in block_with("install -d /etc/curfew"):
+        if command.startswith("systemctl "):
+            continue
+        done = shell(command.replace("/etc/", f"{tmp_path}/etc/"), tmp_path)
+        assert done.returncode == 0, done.stderr
+    loaded = settings.load(tmp_path / "etc/curfew/curfew.yaml", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert [account.api_key for account in loaded.accounts] == [KEY]
+    assert settings.database_url(loaded, {}) == "sqlite:////var/lib/curfew/curfew.db"
+
+
+def test_the_unit_starts_a_command_that_exists(tmp_path: Path) -> None:
+    unit = (ROOT / "deploy/curfew.service").read_text(encoding="utf-8")
+    (start,) = re.findall(r"^ExecStart=/opt/curfew/bin/(.*)$", unit, re.MULTILINE)
+    assert start == "curfew run --config /etc/curfew/curfew.yaml"
+    assert shell(f"{start.partition(' --config')[0]} --help", tmp_path).returncode == 0
+    for line in ("Type=notify", "StateDirectory=curfew", "Restart=on-failure", "RestartPreventExitStatus=2"):
+        assert f"\n{line}\n" in unit
+    assert "\nLoadCredential=api-key:" in unit
+
+
+def test_systemd_has_nothing_to_say_of_the_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` exits 0 on keys that it doesn't know: any line is a failure."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("NOT CHECKED: there is no systemd-analyze on this machine")
+    unit = (ROOT / "deploy/curfew.service").read_text(encoding="utf-8")
+    (tmp_path / "curfew.service").write_text(unit.replace("/opt/curfew/bin/curfew", "/bin/true"))
+    done = shell("systemd-analyze verify ./curfew.service", tmp_path)
+    assert [line for line in done.stderr.splitlines() if "curfew.service" in line] == []
+
+
+@pytest.mark.parametrize("number", range(len(blocks("yaml"))))
+def test_the_examples_are_right(number: int) -> None:
+    read(parse(blocks("yaml")[number].encode()))
+
+
+def test_the_first_example_is_short() -> None:
+    assert len(blocks("yaml")[0].splitlines()) <= 10
+
+
+def test_the_example_file_is_right_and_uses_the_whole_language() -> None:
+    content = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
+    read(parse(content.encode()))
+    for part in (Document, Account, CalendarSpec, Rule, Entry):
+        for name, field in part.model_fields.items():
+            assert re.search(rf"\b{field.alias or name}:", content), f"{field.alias or name} isn't shown"
+
+
+def test_the_sandbox_starts_as_the_readme_says(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`(curfew sandbox [^`]*)`", text)
+    assert command == "curfew sandbox --port 8080 --campaigns 20"
+    # The port may be in use here.
+    arguments = command.replace("8080", "0").split()[1:]
+    with subprocess.Popen(
+        [sys.executable, "-m", "scheduler", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        sandbox = SandboxProcess(process)
+        assert "not Woodpecker" in sandbox.first_line
+        assert len(sandbox.statuses()) == 20
+        process.terminate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8"))
+    for target in targets:
+        assert (document.parent / target).exists(), target
+
+
+def test_commands_are_taken_from_a_block_without_their_remarks() -> None:
+    assert commands("make demo    # half a minute\n# nothing\n\ncurfew plan --days 3\n") == [
+        "make demo",
+        "curfew plan --days 3",
+    ]
