@@ -26,7 +26,7 @@ from scheduler.settings import Account
 CALL_TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _LONGEST_MESSAGE: Final = 500
-_LONGEST_WAIT_SECONDS: Final = 24 * 3600
+_LONGEST_WAIT: Final = timedelta(hours=24)
 
 _T = TypeVar("_T")
 
@@ -129,7 +129,7 @@ class Client:
     def _read(self, response: httpx.Response, reader: Callable[[Any], _T]) -> _T:
         try:
             return reader(response.json())
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             raise TryLater("the answer can't be read", http_status=response.status_code) from None
 
     def _error(self, response: httpx.Response) -> ApiError:
@@ -157,15 +157,22 @@ def _tls() -> ssl.SSLContext:
 def _campaign(entry: Any) -> Campaign:
     return Campaign(
         id=int(entry["id"]),
-        name=str(entry.get("name") or ""),
-        status=str(entry["status"]),
-        folder=entry.get("folder_name"),
+        name=_text(entry.get("name")) or "",
+        status=_text(entry["status"]) or "",
+        folder=_text(entry.get("folder_name")),
     )
+
+
+def _text(value: Any) -> str | None:
+    """Text that can be stored: half of an emoji (a lone surrogate), which JSON may hold, can't."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _detail(body: Any) -> CampaignDetail:
     return CampaignDetail(
-        id=int(body["id"]), status=str(body["status"]), bounce_shield_at=body.get("bounce_shield_autopaused_at")
+        id=int(body["id"]),
+        status=_text(body["status"]) or "",
+        bounce_shield_at=_text(body.get("bounce_shield_autopaused_at")),
     )
 
 
@@ -183,7 +190,7 @@ def _words(response: httpx.Response) -> tuple[str | None, str]:
     """The code and message of an error answer, in whichever of the three shapes it comes."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     match body:
         case {"status": {"code": str(code), "msg": str(message)}}:
@@ -200,9 +207,8 @@ def _retry_after(value: str | None) -> timedelta | None:
     """RFC 9110, section 10.2.3: seconds, or a date."""
     if value is None:
         return None
-    if value.strip().isdigit():
-        return timedelta(seconds=min(int(value), _LONGEST_WAIT_SECONDS))
     try:
-        return max(parsedate_to_datetime(value) - utc_now(), timedelta())
-    except (ValueError, TypeError):
+        asked = timedelta(seconds=int(value)) if value.isdecimal() else parsedate_to_datetime(value) - utc_now()
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(asked, timedelta()), _LONGEST_WAIT)

@@ -85,9 +85,10 @@ class Daemon:
         settings = self._settings
         loaded = {"file": str(settings.file), "sha256": settings.digest, "rules": len(settings.ruleset.rules)}
         work.note(connection, now, "file loaded", details=loaded)
-        interrupted = work.interrupt_attempts(connection, now)
-        if interrupted:
+        if interrupted := work.interrupt_attempts(connection, now):
             _log.warning("calls were cut off, and are due again", number=interrupted)
+        if orphans := work.end_orphans(connection, [account.name for account in settings.accounts], now):
+            _log.warning("changes of accounts that aren't in the file any more were given up", number=orphans)
 
     async def _lane(self, account: Account, writer: Writer, stack: AsyncExitStack) -> Lane:
         lane = Lane(

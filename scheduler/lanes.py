@@ -141,7 +141,15 @@ class Lane:
         try:
             return await perform(intent)
         except ApiError as error:
+            if isinstance(error, NeverAgain) and await self._was_paused_before(intent):
+                reason = "paused by an earlier attempt, whose answer was lost"
+                return Result(outcome=Outcome.SUCCEEDED, reason=reason, http_status=error.http_status)
             return self._failure(error, number)
+
+    async def _was_paused_before(self, intent: Intent) -> bool:
+        """Whether a pause is refused only because an earlier one arrived: the API may answer that with 400 or 409."""
+        is_repeated = intent.action is Action.PAUSE and intent.attempts > 0
+        return is_repeated and await self._look(intent.campaign) == "PAUSED"
 
     async def _pause(self, intent: Intent) -> Result:
         status = intent.status_before or await self._look(intent.campaign)

@@ -66,12 +66,22 @@ class Release:
     reason: str
 
 
-Step = Due | Decided | Release
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """A waiting change isn't wanted any more, since the rules are others than when it was planned."""
+
+    account: str
+    known: Known
+    reason: str
+
+
+Step = Due | Decided | Release | Withdraw
 
 
 def plan(situation: Situation) -> Iterator[Step]:
     """Say what is to be done now; nothing, where all is as it should be or on its way."""
     span = situation.timeline.span_at(situation.now)
+    yield from _withdrawn(situation, span)
     hold = _pending_hold(situation, span)
     if hold is not None:
         yield _pause_or_skip(situation, _hold_intent(situation, hold))
@@ -79,6 +89,19 @@ def plan(situation: Situation) -> Iterator[Step]:
         yield from _pause(situation, span, hold)
     if situation.custody is not None:
         yield from _give_back(situation, situation.custody, span)
+
+
+def _withdrawn(situation: Situation, span: Span | None) -> Iterator[Step]:
+    for each in situation.known:
+        # What has expired is ended by its lane, which knows how often it was tried.
+        if each.state is State.WAITING and situation.now < each.expires_at and not _is_wanted(situation, each, span):
+            yield Withdraw(situation.account, each, "no longer wanted: the rules have changed")
+
+
+def _is_wanted(situation: Situation, known: Known, span: Span | None) -> bool:
+    if known.action is Action.RESUME:
+        return span is None
+    return span is not None or bool(situation.timeline.holds(known.due_at, known.due_at + _INSTANT))
 
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
@@ -90,7 +113,7 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
     elif latest.state in _OPEN or situation.status != _RUNNING:
         return
-    elif latest.state is State.SUCCEEDED:
+    elif any(each.state is State.SUCCEEDED for each in done):
         # It runs although our pause succeeded: a person wanted it so.
         if situation.custody is not None:
             yield Release(situation.custody, "somebody resumed it inside the window; left running")

@@ -14,7 +14,7 @@ from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
 from scheduler.ledger.records import Custody, Intent, Known, Seen, State
 from scheduler.logs import logger
-from scheduler.plan import CATCH_UP, Decided, Due, Release, Situation, Step, plan
+from scheduler.plan import CATCH_UP, Decided, Due, Release, Situation, Step, Withdraw, plan
 
 # Pauses by id don't wait longer for the list; what it would have told is asked again at the next tick.
 LIST_TIMEOUT: Final = timedelta(seconds=10)
@@ -134,7 +134,10 @@ class Reconciler:
             )
 
     def _subjects(self, account: str, records: _Records, listed: Sequence[Seen] | None) -> set[int]:
-        subjects = {*self._ruleset.named_campaigns(account), *records.custody}
+        waiting = {
+            campaign for campaign, known in records.known.items() if any(each.state is State.WAITING for each in known)
+        }
+        subjects = {*self._ruleset.named_campaigns(account), *records.custody, *waiting}
         if not self._ruleset.selects_unnamed(account):
             return subjects
         if listed is not None:
@@ -158,6 +161,10 @@ def _perform(connection: Connection, step: Step, now: datetime) -> list[Intent]:
         case Decided(new, state, reason):
             if work.record_decision(connection, new, state, reason, now) is not None:
                 _report(step)
+        case Withdraw(account, known, reason):
+            if work.withdraw(connection, account, known, reason, now):
+                facts = {"account": account, "campaign": known.campaign, "due_at": known.due_at}
+                _log.info(f"{known.action} skipped", **facts, reason=reason)
         case Release(custody, reason):
             if work.release(connection, custody, reason, now):
                 _log.info("custody released", account=custody.account, campaign=custody.campaign, reason=reason)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -69,8 +69,12 @@ class Database:
         Raises:
             LedgerError: there's no ledger, it can't be read, or it's of another version.
         """
-        if not self.path.exists():
-            raise LedgerError(f"{self.name}: there is no ledger yet; `curfew run` makes it")
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            raise LedgerError(f"{self.name}: there is no ledger yet; `curfew run` makes it") from None
+        except OSError as error:
+            raise LedgerError(f"{self.name}: {(error.strerror or str(error)).lower()}") from None
         with self._wrapped(), _engine(self.path, "BEGIN").begin() as connection:
             _check_revision(connection, self.name)
             yield connection
@@ -83,9 +87,12 @@ class Database:
             raise LedgerError(f"{self.name}: {_reason(error)}") from error
 
 
-def _reason(error: SQLAlchemyError) -> str:
-    cause = getattr(error, "orig", None)
-    return str(cause or error)
+def _reason(error: BaseException) -> str:
+    """The first cause: after a full disk, SQLite has no transaction left, and undoing one fails as well."""
+    first, link = error, error.__context__
+    while link is not None:
+        first, link = (link if isinstance(link, SQLAlchemyError) else first), link.__context__
+    return str(getattr(first, "orig", None) or getattr(first, "strerror", None) or first)
 
 
 def _check_revision(connection: Connection, name: str) -> None:
@@ -175,9 +182,13 @@ class Writer:
         while (order := self._orders.get()) is not None:
             orders = [order, *self._waiting()]
             try:
+                # SQLite would go on writing to a file that has no name any more, or make an empty one.
+                self._database.path.stat()
                 connection = connection or engine.connect()
                 self._commit(connection, orders)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, OSError) as error:
+                if connection is not None:
+                    _close(connection)
                 connection = None
                 for each in orders:
                     each.fail(LedgerError(f"{self._database.name}: {_reason(error)}"))
@@ -193,23 +204,33 @@ class Writer:
                 return
             yield order
 
-    @staticmethod
-    def _commit(connection: Connection, orders: list[_Order[Any]]) -> None:
+    def _commit(self, connection: Connection, orders: list[_Order[Any]]) -> None:
         with connection.begin():
-            answers = [_answer(connection, order) for order in orders]
+            answers = [self._answer(connection, order) for order in orders]
         for answer in answers:
             answer()
 
+    def _answer(self, connection: Connection, order: _Order[Any]) -> Callable[[], None]:
+        """Do one piece of work in a savepoint; what comes back tells its author, and is called after the commit."""
+        try:
+            with connection.begin_nested():
+                value = order.work(connection)
+        except SQLAlchemyError as error:
+            if not _is_open(connection):
+                raise
+            fault: Exception = LedgerError(f"{self._database.name}: {_reason(error)}")
+            return lambda: order.fail(fault)
+        except Exception as error:  # noqa: BLE001 -- it is handed to the one who asked, not swallowed
+            bug = error
+            return lambda: order.fail(bug)
+        return lambda: order.succeed(value)
 
-def _answer(connection: Connection, order: _Order[Any]) -> Callable[[], None]:
-    """Do one piece of work in a savepoint; what comes back tells its author, and is called after the commit."""
-    try:
-        with connection.begin_nested():
-            value = order.work(connection)
-    except SQLAlchemyError as error:
-        fault: Exception = LedgerError(_reason(error))
-        return lambda: order.fail(fault)
-    except Exception as error:  # noqa: BLE001 -- it is handed to the one who asked, not swallowed
-        bug = error
-        return lambda: order.fail(bug)
-    return lambda: order.succeed(value)
+
+def _is_open(connection: Connection) -> bool:
+    """Whether the transaction is still there: when the disk is full, SQLite undoes all of it, not one piece alone."""
+    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
+
+
+def _close(connection: Connection) -> None:
+    with suppress(SQLAlchemyError):
+        connection.close()

@@ -59,11 +59,17 @@ class Lock:
 
 
 def is_held(ledger: Path) -> bool:
-    """Whether a daemon works on the ledger now."""
+    """Whether a daemon works on the ledger now.
+
+    Raises:
+        LedgerError: the lock is there, and can't be looked at.
+    """
     try:
         descriptor = os.open(lock_path(ledger), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise LedgerError(f"{lock_path(ledger)}: {(error.strerror or str(error)).lower()}") from None
     try:
         return not _try(descriptor, fcntl.LOCK_SH)
     finally:

@@ -65,6 +65,7 @@ class Known:
     campaign: int
     action: Action
     due_at: datetime
+    expires_at: datetime
     state: State
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from rules.ruleset import Action
@@ -77,13 +77,36 @@ def open_intents(connection: Connection, account: str) -> list[Intent]:
 
 
 def known_changes(connection: Connection, account: str, since: datetime) -> list[Known]:
-    """What is recorded for an account with a due time of `since` or later, in the order of the due times."""
-    columns = (intents.c.campaign, intents.c.action, intents.c.due_at, intents.c.state)
-    query = select(*columns).where(intents.c.account == account, intents.c.due_at >= since).order_by(intents.c.due_at)
+    """What is recorded for an account and still open, or due at `since` or later, in the order of the due times."""
+    columns = (intents.c.campaign, intents.c.action, intents.c.due_at, intents.c.expires_at, intents.c.state)
+    is_of_interest = or_(intents.c.due_at >= since, intents.c.state.in_(_OPEN))
+    query = select(*columns).where(intents.c.account == account, is_of_interest).order_by(intents.c.due_at)
     return [
-        Known(campaign=row.campaign, action=Action(row.action), due_at=row.due_at, state=State(row.state))
+        Known(
+            campaign=row.campaign,
+            action=Action(row.action),
+            due_at=row.due_at,
+            expires_at=row.expires_at,
+            state=State(row.state),
+        )
         for row in connection.execute(query)
     ]
+
+
+def withdraw(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> bool:
+    """End a waiting change that isn't wanted any more; False where it isn't waiting."""
+    key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
+    waiting = update(intents).where(intents.c.account == account, *key, intents.c.state == State.WAITING)
+    values = {"state": State.SKIPPED, "reason": reason, "decided_at": now, "next_attempt_at": None}
+    return connection.execute(waiting.values(values)).rowcount == 1
+
+
+def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> int:
+    """End what is open for accounts that the file doesn't have any more: no lane would ever take it; gives how many."""
+    orphans = update(intents).where(intents.c.state.in_(_OPEN), intents.c.account.not_in(list(accounts)))
+    reason = "its account isn't in the file any more"
+    values = {"state": State.MISSED, "reason": reason, "decided_at": now, "next_attempt_at": None}
+    return connection.execute(orphans.values(values)).rowcount
 
 
 def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
@@ -138,9 +161,12 @@ def finish_attempt(connection: Connection, intent: Intent, number: int, result: 
     connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(result, now)))
     if result.outcome is Outcome.SUCCEEDED:
         _follow_success(connection, intent, result.status_before or intent.status_before, now)
+    elif result.outcome is Outcome.SKIPPED and intent.action is Action.RESUME:
+        # It isn't paused by us any more: what a person does with it from here on isn't ours to undo.
+        release(connection, intent, result.reason or "skipped", now)
 
 
-def release(connection: Connection, held: Custody, reason: str, now: datetime) -> bool:
+def release(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:
     """Owe a campaign nothing any more; False where we didn't."""
     gone = connection.execute(delete(custody).where(_is(custody, held.account, held.campaign))).rowcount == 1
     if gone:
