@@ -35,10 +35,11 @@ class Dates:
 
     def days(self, year: int) -> Mapping[date, str]:
         """Each listed day of the year, named after the calendar."""
-        listed = (
-            first + timedelta(days=step) for first, last in self.ranges for step in range((last - first).days + 1)
-        )
-        return {day: self.name for day in sorted(listed) if day.year == year}
+        listed: set[date] = set()
+        for first, last in self.ranges:
+            day, end = max(first, date(year, 1, 1)), min(last, date(year, 12, 31))
+            listed.update(day + timedelta(days=step) for step in range((end - day).days + 1))
+        return dict.fromkeys(sorted(listed), self.name)
 
 
 @dataclass(frozen=True, slots=True)

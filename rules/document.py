@@ -137,7 +137,7 @@ class CalendarSpec(_Part):
 
     country: Line | None = None
     subdivision: Line | None = None
-    dates: list[DateRange] | None = None
+    dates: Annotated[list[DateRange] | None, Field(min_length=1)] = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -350,7 +350,10 @@ def _problem(source: Source, error: ErrorDetails) -> Problem:
     # Whatever stands in the wrong place of an account may be its key.
     secret = path[:1] == ("accounts",)
     template = _MESSAGES.get(kind, error["msg"])
-    return source.problem(path, template.format(got="" if secret else _got(error["input"])))
+    message = template.format(got="" if secret else _got(error["input"]))
+    if kind == "string_type" and isinstance(error["input"], int):
+        message += "; put it in quotes if it's meant so"
+    return source.problem(path, message)
 
 
 def _got(value: object) -> str:

@@ -37,8 +37,8 @@ class Action(StrEnum):
 class Edge:
     """An instant (UTC) at which a span starts or ends, or a hold.
 
-    `until` is the end of the span that a pause starts; it's None for a hold and for a resume. `zone` is that of the
-    rule that makes the edge.
+    `until` is the end of the span that a pause starts; it's None for a hold, for a resume, and where no end is in
+    sight. `zone` is that of the rule that makes the edge.
     """
 
     at: datetime
@@ -54,7 +54,7 @@ class Edge:
 class Decision:
     """Quiet or not at one instant, because of which windows, until when.
 
-    `until` is the end of the span when quiet, else the start of the next one; None where no next one is in sight.
+    `until` is the end of the span when quiet, else the start of the next one; None where none is in sight.
     """
 
     at: datetime
@@ -96,7 +96,7 @@ class Timeline:
             until = following.start if following else None
             return Decision(at=at, is_quiet=False, because=(), rules=(), until=until, span=None)
         now = [window for window in span.windows if window.start <= at < window.end]
-        return Decision(at=at, is_quiet=True, because=_reasons(now), rules=_names(now), until=span.end, span=span)
+        return Decision(at=at, is_quiet=True, because=_reasons(now), rules=_names(now), until=span.until, span=span)
 
     def span_at(self, at: datetime) -> Span | None:
         """The whole span that the instant lies in."""
@@ -140,8 +140,8 @@ class Timeline:
         The end of a span counts also where nothing is resumed at it: the plan is another one from there on.
         """
         instants = [span.start] if (span := self.next_span(after)) else []
-        if span := self.span_at(after):
-            instants.append(span.end)
+        if (span := self.span_at(after)) and span.until:
+            instants.append(span.until)
         for year in range(after.year, after.year + LOOK_AHEAD_YEARS + 1):
             first = max(after + _TICK, datetime(year, 1, 1, tzinfo=UTC))
             if holds := self.holds(first, datetime(year + 1, 1, 1, tzinfo=UTC)):
@@ -199,7 +199,12 @@ class Timeline:
             span = self._piece_at(self._of_years(first, last), inside)
             if span.start.year >= first and span.end.year <= last:
                 break
-        return span
+        return replace(span, is_endless=span.end.year > last and self._goes_on(span))
+
+    def _goes_on(self, span: Span) -> bool:
+        """Whether windows of later years carry a span on, beyond those that were looked at."""
+        at_the_end = self._of_years(span.end.year, span.end.year)
+        return self._piece_at(at_the_end, span.end - _TICK).end > span.end
 
     @staticmethod
     def _piece_at(spans: list[Span], at: datetime) -> Span:
@@ -225,8 +230,10 @@ class Ruleset:
     def timeline(self, account: str, campaign: int | None) -> Timeline:
         """The timeline of one campaign; None stands for any campaign of the account that no rule names."""
         chosen = [rule for rule in self.rules if rule.account == account and rule.selects(campaign)]
-        key = tuple(rule.name for rule in chosen)
-        return self._timelines.setdefault(key, Timeline(chosen))
+        return self._shared(chosen)
+
+    def _shared(self, rules: list[Rule]) -> Timeline:
+        return self._timelines.setdefault(tuple(rule.name for rule in rules), Timeline(rules))
 
     def decide(self, account: str, campaign: int | None, at: datetime) -> Decision:
         """Decide whether a campaign is quiet at an instant (UTC)."""
@@ -259,7 +266,7 @@ class Ruleset:
 
     def next_edge(self, rule: str, after: datetime) -> datetime | None:
         """The first edge of one rule, taken alone, that is later than an instant (UTC); None where none is in sight."""
-        return Timeline(each for each in self.rules if each.name == rule).next_edge(after)
+        return self._shared([each for each in self.rules if each.name == rule]).next_edge(after)
 
     def _subjects(self) -> Iterator[tuple[str, int | None]]:
         for account in self.accounts():
@@ -355,7 +362,7 @@ def _start_edge(span: Span) -> Edge:
         rules=_names(span.windows),
         because=_reasons(span.windows),
         zone=span.windows[0].zone,
-        until=span.end,
+        until=span.until,
     )
 
 

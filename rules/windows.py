@@ -37,11 +37,20 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Windows that overlap or touch, as one half-open span; `windows` in the order of their starts."""
+    """Windows that overlap or touch, as one half-open span; `windows` in the order of their starts.
+
+    `is_endless`: it goes on for longer than anyone looks ahead, and `end` is only how far it was followed.
+    """
 
     start: datetime
     end: datetime
     windows: tuple[QuietWindow, ...]
+    is_endless: bool = False
+
+    @property
+    def until(self) -> datetime | None:
+        """Its end (UTC), or None where none is in sight."""
+        return None if self.is_endless else self.end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def files(draw: st.DrawFn) -> File:
     """A file of one to three rules of every form; a rule may have its own zone, or be for another campaign."""
     zone = draw(zones)
     anchor = draw(anchors(zone))
-    closed = draw(st.sets(_near(anchor), max_size=4))
+    closed = draw(st.sets(_near(anchor), min_size=1, max_size=4))
     rules, entries = list[str](), list[Entry]()
     for number in range(draw(st.integers(1, 3))):
         own_zone = draw(st.sampled_from([None, None, *ZONES]))
