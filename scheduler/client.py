@@ -26,7 +26,7 @@ from scheduler.settings import Account
 CALL_TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _LONGEST_MESSAGE: Final = 500
-_LONGEST_WAIT: Final = timedelta(hours=24)
+_LONGEST_WAIT_SECONDS: Final = 24 * 3600
 
 _T = TypeVar("_T")
 
@@ -208,7 +208,8 @@ def _retry_after(value: str | None) -> timedelta | None:
     if value is None:
         return None
     try:
-        asked = timedelta(seconds=int(value)) if value.isdecimal() else parsedate_to_datetime(value) - utc_now()
+        is_number = value.strip().isdecimal()
+        seconds = int(value) if is_number else (parsedate_to_datetime(value) - utc_now()).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(asked, timedelta()), _LONGEST_WAIT)
+    return timedelta(seconds=min(max(seconds, 0), _LONGEST_WAIT_SECONDS))

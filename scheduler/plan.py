@@ -105,13 +105,14 @@ def _is_wanted(situation: Situation, known: Known, span: Span | None) -> bool:
 
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
-    done = [each for each in situation.known if each.action is Action.PAUSE and span.start <= each.due_at]
+    pauses = [each for each in situation.known if each.action is Action.PAUSE]
+    done = [each for each in pauses if span.start <= each.due_at]
     latest = done[-1] if done else None
     if latest is None or latest.state is State.SIMULATED:
         intent = _pause_intent(situation, span, span.start)
         is_covered = hold is not None and situation.status in {None, _RUNNING}
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
-    elif latest.state in _OPEN or situation.status != _RUNNING:
+    elif situation.status != _RUNNING or any(each.state in _OPEN for each in pauses):
         return
     elif any(each.state is State.SUCCEEDED for each in done):
         # It runs although our pause succeeded: a person wanted it so.

@@ -45,7 +45,7 @@ class Settings:
     digest: str
     document: Document
     ruleset: Ruleset
-    source: Source
+    source: Source = field(repr=False)
     accounts: tuple[Account, ...] = ()
     warnings: tuple[Problem, ...] = ()
 

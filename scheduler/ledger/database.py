@@ -156,6 +156,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._engine = _engine(database.path, "BEGIN IMMEDIATE")
         self._orders: SimpleQueue[_Order[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -177,21 +178,20 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        engine = _engine(self._database.path, "BEGIN IMMEDIATE")
         connection: Connection | None = None
         while (order := self._orders.get()) is not None:
             orders = [order, *self._waiting()]
             try:
                 # SQLite would go on writing to a file that has no name any more, or make an empty one.
                 self._database.path.stat()
-                connection = connection or engine.connect()
+                connection = connection or self._engine.connect()
                 self._commit(connection, orders)
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 -- handed to those who asked: they'd wait for ever for a dead thread
                 if connection is not None:
                     _close(connection)
                 connection = None
                 for each in orders:
-                    each.fail(LedgerError(f"{self._database.name}: {_reason(error)}"))
+                    each.fail(self._fault(error))
         if connection is not None:
             connection.close()
 
@@ -218,12 +218,17 @@ class Writer:
         except SQLAlchemyError as error:
             if not _is_open(connection):
                 raise
-            fault: Exception = LedgerError(f"{self._database.name}: {_reason(error)}")
+            fault = self._fault(error)
             return lambda: order.fail(fault)
         except Exception as error:  # noqa: BLE001 -- it is handed to the one who asked, not swallowed
             bug = error
             return lambda: order.fail(bug)
         return lambda: order.succeed(value)
+
+    def _fault(self, error: Exception) -> Exception:
+        if isinstance(error, SQLAlchemyError | OSError):
+            return LedgerError(f"{self._database.name}: {_reason(error)}")
+        return error
 
 
 def _is_open(connection: Connection) -> bool:
