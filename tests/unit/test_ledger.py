@@ -1,0 +1,699 @@
+"""What the daemon records and the verbs read: real SQLite files, each function by what it leaves behind."""
+
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from rules.ruleset import Action
+from scheduler.errors import LedgerError
+from scheduler.ledger import reports, work
+from scheduler.ledger.database import Connection, Database
+from scheduler.ledger.records import Custody, Intent, Known, Outcome, Result, Seen, State, error_text
+from scheduler.ledger.reports import AuditFilter
+from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, campaigns, custody, daemons, intents, journal
+from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume
+
+SECOND = timedelta(seconds=1)
+RETRIED = Result(
+    outcome=Outcome.RETRIED,
+    http_status=500,
+    error_code="UNKNOWN",
+    error_message="Unknown error",
+    retry_after=2 * SECOND,
+)
+SUCCEEDED = Result(outcome=Outcome.SUCCEEDED, http_status=200)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Database:
+    return ledger_in(tmp_path)
+
+
+def recorded(connection: Connection, now: datetime = FRIDAY, **about: Any) -> Intent:
+    intent = work.record_intent(connection, new_intent(**about), now)
+    assert intent is not None
+    return intent
+
+
+def attempt(connection: Connection, intent: Intent, result: Result, now: datetime = FRIDAY) -> None:
+    """One whole attempt, of 250 ms."""
+    number = work.start_attempt(connection, intent, "me", now)
+    assert number is not None
+    work.finish_attempt(connection, intent, number, result, now + timedelta(milliseconds=250))
+
+
+def the(connection: Connection, table: Any, **values: Any) -> Any:
+    """The one row of a table with these values."""
+    query = select(table)
+    for name, value in values.items():
+        query = query.where(table.c[name] == value)
+    return connection.execute(query).one()
+
+
+def events(connection: Connection) -> list[str]:
+    return [row.event for row in connection.execute(select(journal).order_by(journal.c.id))]
+
+
+def read(database: Database) -> None:
+    with database.reading():
+        pass
+
+
+def write(database: Database, work: Callable[[Connection], object] = lambda _: None) -> None:
+    with database.writing() as connection:
+        work(connection)
+
+
+USES: dict[str, Callable[[Database], None]] = {"create": Database.create, "read": read, "write": write}
+
+
+class TestIntents:
+    def test_an_intent_comes_back_as_it_was_recorded(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.record_intent(connection, new_intent(), FRIDAY + SECOND)
+        with ledger.reading() as connection:
+            (found,) = work.open_intents(connection, "main")
+        new = new_intent()
+        assert {name: getattr(found, name) for name in new.__dataclass_fields__} == {
+            name: getattr(new, name) for name in new.__dataclass_fields__
+        }
+        assert (found.attempts, found.next_attempt_at) == (0, FRIDAY + SECOND)
+
+    def test_the_same_change_is_recorded_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            recorded(connection)
+            again = replace(new_intent(), because="something else", owes_resume=False)
+            assert work.record_intent(connection, again, FRIDAY + SECOND) is None
+            assert work.record_decision(connection, again, State.SKIPPED, "x", FRIDAY) is None
+            assert the(connection, intents).because == "weekend: Fri 17:00 until Mon 08:00"
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"account": "acme"},
+            {"campaign": 7},
+            {"action": Action.RESUME},
+            {"due_at": FRIDAY + timedelta(microseconds=1)},
+        ],
+    )
+    def test_what_differs_in_one_part_of_the_key_is_another_change(
+        self, ledger: Database, other: dict[str, Any]
+    ) -> None:
+        with ledger.writing() as connection:
+            recorded(connection)
+            recorded(connection, **other)
+            assert len(connection.execute(select(intents)).all()) == 2
+
+    def test_the_database_itself_holds_the_key_unique(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            recorded(connection)
+            row = dict(the(connection, intents)._mapping) | {"id": 99}
+            with pytest.raises(IntegrityError):
+                connection.execute(insert(intents).values(row))
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    def test_only_a_simulated_change_is_opened_again(self, ledger: Database, state: State) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            attempt(connection, intent, Result(outcome=Outcome.SIMULATED, reason="dry run: would have paused it"))
+            again = work.record_intent(connection, new_intent(status_before=None), FRIDAY + HOUR)
+            assert again is not None
+            assert (again.id, again.attempts, again.status_before) == (intent.id, 1, None)
+            assert again.next_attempt_at == FRIDAY + HOUR
+            assert work.start_attempt(connection, again, "me", FRIDAY + HOUR) == 2
+            connection.execute(update(intents).values(state=state))
+            assert work.record_intent(connection, new_intent(), FRIDAY) is None
+
+    def test_open_intents_are_those_of_the_account_that_have_not_ended_in_order(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            first = recorded(connection, campaign=3)
+            second = recorded(connection, campaign=1)
+            ended = recorded(connection, campaign=2)
+            recorded(connection, account="acme")
+            work.decide_open(connection, ended, State.MISSED, "late", FRIDAY)
+            work.start_attempt(connection, second, "me", FRIDAY)
+            assert [each.id for each in work.open_intents(connection, "main")] == [first.id, second.id]
+
+    def test_known_changes_are_those_since_and_those_still_open(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            recorded(connection, due_at=FRIDAY + HOUR)
+            recorded(connection, due_at=FRIDAY)
+            still_open = recorded(connection, due_at=FRIDAY - DAY)
+            recorded(connection, due_at=FRIDAY, account="acme")
+            work.record_decision(connection, new_intent(due_at=FRIDAY - HOUR), State.SKIPPED, "x", FRIDAY)
+            work.record_decision(connection, resume(), State.MISSED, "late", MONDAY)
+            found = work.known_changes(connection, "main", FRIDAY)
+        assert [(each.action, each.due_at, each.state) for each in found] == [
+            (Action.PAUSE, still_open.due_at, State.WAITING),
+            (Action.PAUSE, FRIDAY, State.WAITING),
+            (Action.PAUSE, FRIDAY + HOUR, State.WAITING),
+            (Action.RESUME, MONDAY, State.MISSED),
+        ]
+        assert {each.campaign for each in found} == {CAMPAIGN}
+
+    def test_a_decision_ends_a_waiting_intent_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            assert work.decide_open(connection, intent, State.MISSED, "late", MONDAY)
+            assert not work.decide_open(connection, intent, State.FAILED, "other", MONDAY)
+            row = the(connection, intents)
+            assert (row.state, row.reason, row.decided_at, row.next_attempt_at) == ("missed", "late", MONDAY, None)
+
+    def test_a_decision_does_not_touch_a_call_under_way(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            work.start_attempt(connection, intent, "me", FRIDAY)
+            assert not work.decide_open(connection, intent, State.MISSED, "late", MONDAY)
+            known = Known(campaign=CAMPAIGN, action=Action.PAUSE, due_at=FRIDAY, expires_at=MONDAY, state=State.WAITING)
+            assert not work.withdraw(connection, "main", known, "gone", MONDAY)
+            assert the(connection, intents).state == "calling"
+
+    def test_what_is_withdrawn_is_skipped_with_its_reason_and_cannot_be_claimed(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            (known,) = work.known_changes(connection, "main", FRIDAY)
+            other = recorded(connection, campaign=7)
+            assert not work.withdraw(connection, "acme", known, "gone", MONDAY)
+            assert work.withdraw(connection, "main", known, "gone", MONDAY)
+            assert not work.withdraw(connection, "main", known, "gone", MONDAY)
+            assert work.start_attempt(connection, intent, "me", MONDAY) is None
+            assert work.start_attempt(connection, other, "me", MONDAY) == 1
+            row = the(connection, intents, id=intent.id)
+            assert (row.state, row.reason, row.decided_at) == ("skipped", "gone", MONDAY)
+
+    def test_what_is_open_for_an_account_that_is_gone_is_missed(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            kept, ended = recorded(connection), recorded(connection, account="acme", campaign=1)
+            waiting, calling = (recorded(connection, account="gone", campaign=number) for number in (1, 2))
+            work.start_attempt(connection, calling, "me", FRIDAY)
+            work.decide_open(connection, ended, State.SKIPPED, "x", FRIDAY)
+            assert work.end_orphans(connection, ["main"], MONDAY) == 2
+            assert the(connection, intents, id=kept.id).state == "waiting"
+            assert the(connection, intents, id=ended.id).state == "skipped"
+            for intent in (waiting, calling):
+                row = the(connection, intents, id=intent.id)
+                assert (row.state, row.decided_at) == ("missed", MONDAY)
+
+
+class TestAttempts:
+    def test_a_claim_is_had_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            assert work.start_attempt(connection, intent, "host:1", FRIDAY) == 1
+            assert work.start_attempt(connection, intent, "host:2", FRIDAY) is None
+            row = the(connection, intents)
+            assert (row.state, row.claimed_by, row.attempts) == ("calling", "host:1", 1)
+            assert len(connection.execute(select(attempts)).all()) == 1
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.WAITING])
+    def test_only_what_waits_can_be_claimed(self, ledger: Database, state: State) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            connection.execute(update(intents).values(state=state))
+            assert work.start_attempt(connection, intent, "me", FRIDAY) is None
+
+    def test_attempts_are_numbered_from_one_and_a_retry_waits_from_its_end(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            attempt(connection, intent, RETRIED)
+            row = the(connection, intents)
+            assert (row.state, row.attempts) == ("waiting", 1)
+            assert row.next_attempt_at == FRIDAY + timedelta(seconds=2.25)
+            assert work.start_attempt(connection, intent, "me", FRIDAY + HOUR) == 2
+
+    def test_an_attempt_is_finished_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            attempt(connection, intent, SUCCEEDED)
+            with pytest.raises(LedgerError, match=f"attempt 1 of intent {intent.id} isn't under way"):
+                work.finish_attempt(connection, intent, 1, SUCCEEDED, MONDAY)
+            with pytest.raises(LedgerError):
+                work.finish_attempt(connection, intent, 2, SUCCEEDED, MONDAY)
+
+    @pytest.mark.parametrize(
+        ("outcome", "state"),
+        [
+            (Outcome.SUCCEEDED, State.SUCCEEDED),
+            (Outcome.RETRIED, State.WAITING),
+            (Outcome.FAILED, State.FAILED),
+            (Outcome.SKIPPED, State.SKIPPED),
+            (Outcome.SIMULATED, State.SIMULATED),
+        ],
+    )
+    def test_the_outcome_says_how_it_goes_on_with_the_intent(
+        self, ledger: Database, outcome: Outcome, state: State
+    ) -> None:
+        result = Result(outcome=outcome, reason="why", http_status=418, error_code="E", error_message="words")
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), result)
+            assert (the(connection, intents).state, the(connection, intents).reason) == (state, "why")
+            row = the(connection, attempts)
+        assert (row.outcome, row.reason, row.http_status, row.error_code) == (outcome, "why", 418, "E")
+        assert (row.started_at, row.finished_at) == (FRIDAY, FRIDAY + timedelta(milliseconds=250))
+
+    def test_what_a_look_found_is_kept_for_the_next_attempt(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection, status_before=None)
+            attempt(connection, intent, replace(RETRIED, status_before="RUNNING"))
+            (again,) = work.open_intents(connection, "main")
+            assert again.status_before == "RUNNING"
+            attempt(connection, again, RETRIED)
+            assert work.open_intents(connection, "main")[0].status_before == "RUNNING"
+
+    def test_what_was_cut_off_is_marked_and_due_again_at_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            cut_off, waiting, ended = (recorded(connection, campaign=number) for number in (1, 2, 3))
+            attempt(connection, waiting, RETRIED)
+            attempt(connection, ended, SUCCEEDED)
+            work.start_attempt(connection, cut_off, "dead:1", FRIDAY)
+            assert work.interrupt_attempts(connection, FRIDAY + HOUR) == 1
+            assert work.interrupt_attempts(connection, FRIDAY + HOUR) == 0
+            row = the(connection, attempts, intent_id=cut_off.id)
+            assert (row.outcome, row.finished_at) == ("interrupted", None)
+            assert "sent again" in row.reason
+            again = the(connection, intents, id=cut_off.id)
+            assert (again.state, again.next_attempt_at) == ("waiting", FRIDAY + HOUR)
+            assert the(connection, intents, id=ended.id).state == "succeeded"
+            assert work.start_attempt(connection, cut_off, "me", FRIDAY + HOUR) == 2
+
+
+class TestCustody:
+    @pytest.mark.parametrize(
+        ("planned", "looked", "owes_resume", "is_taken"),
+        [
+            ("RUNNING", None, True, True),
+            (None, "RUNNING", True, True),
+            (None, None, True, False),
+            ("PAUSED", None, True, False),
+            ("COMPLETED", None, True, False),
+            ("RUNNING", "PAUSED", True, False),
+            ("RUNNING", None, False, False),
+        ],
+    )
+    def test_it_is_taken_only_of_what_ran_before_and_is_owed_a_resume(
+        self, ledger: Database, planned: str | None, looked: str | None, owes_resume: bool, is_taken: bool
+    ) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection, status_before=planned, owes_resume=owes_resume)
+            attempt(connection, intent, replace(SUCCEEDED, status_before=looked))
+            found = work.custody_of(connection, "main")
+        held = Custody(account="main", campaign=CAMPAIGN, taken_at=FRIDAY + timedelta(milliseconds=250), due_at=FRIDAY)
+        assert found == ({CAMPAIGN: held} if is_taken else {})
+
+    @pytest.mark.parametrize("outcome", [each for each in Outcome if each.value not in {"succeeded", "interrupted"}])
+    def test_a_pause_without_success_takes_nothing(self, ledger: Database, outcome: Outcome) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), Result(outcome=outcome))
+            assert work.custody_of(connection, "main") == {}
+
+    def test_each_account_has_its_own(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            for account in ("main", "acme"):
+                attempt(connection, recorded(connection, account=account), SUCCEEDED)
+            work.release(connection, work.custody_of(connection, "acme")[CAMPAIGN], "x", MONDAY)
+            assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
+            assert work.custody_of(connection, "acme") == {}
+
+    def test_a_later_pause_takes_the_place_of_an_earlier_one(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            attempt(connection, recorded(connection, due_at=FRIDAY + DAY), SUCCEEDED, FRIDAY + DAY)
+            assert work.custody_of(connection, "main")[CAMPAIGN].due_at == FRIDAY + DAY
+
+    def test_a_resume_ends_it(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            attempt(connection, intent, SUCCEEDED, MONDAY)
+            assert work.custody_of(connection, "main") == {}
+            assert events(connection) == []
+
+    def test_a_resume_that_was_not_needed_ends_it_with_a_line_in_the_journal(self, ledger: Database) -> None:
+        """Or a person's own pause, made later, would be taken for ours and undone."""
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            attempt(connection, intent, Result(outcome=Outcome.SKIPPED, reason="somebody resumed it"), MONDAY)
+            assert work.custody_of(connection, "main") == {}
+            assert the(connection, journal).details == {"why": "somebody resumed it"}
+
+    @pytest.mark.parametrize("result", [RETRIED, Result(outcome=Outcome.FAILED), Result(outcome=Outcome.SIMULATED)])
+    def test_a_resume_without_success_leaves_the_debt(self, ledger: Database, result: Result) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            attempt(connection, intent, result, MONDAY)
+            assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
+
+    def test_a_release_is_noted_once(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            (held,) = work.custody_of(connection, "main").values()
+            assert work.release(connection, held, "somebody resumed it", MONDAY)
+            assert not work.release(connection, held, "somebody resumed it", MONDAY)
+            row = the(connection, journal)
+        assert (row.event, row.account, row.campaign) == ("custody released", "main", CAMPAIGN)
+        assert (row.at, row.details) == (MONDAY, {"why": "somebody resumed it"})
+
+
+class TestLists:
+    def test_a_list_is_kept_and_the_newest_one_counts(self, ledger: Database) -> None:
+        first = [
+            Seen(campaign=1, name="One", status="RUNNING", folder="EMEA"),
+            Seen(campaign=2, name="Two", status="DRAFT"),
+        ]
+        second = [Seen(campaign=1, name="Uno", status="PAUSED"), Seen(campaign=3, name="Three", status="RUNNING")]
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", first, FRIDAY)
+            assert work.stored_list(connection, "main") == first
+            work.store_list(connection, "main", second, MONDAY)
+            assert work.stored_list(connection, "main") == second
+            assert work.stored_list(connection, "acme") == []
+            gone = the(connection, campaigns, campaign=2)
+        assert (gone.name, gone.seen_at) == ("Two", FRIDAY)
+
+    def test_an_empty_list_leaves_the_last_one(self, ledger: Database) -> None:
+        seen = [Seen(campaign=1, name="One", status="RUNNING")]
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", seen, FRIDAY)
+            work.store_list(connection, "main", [], MONDAY)
+            assert work.stored_list(connection, "main") == seen
+
+    @pytest.mark.parametrize(("action", "status"), [(Action.PAUSE, "PAUSED"), (Action.RESUME, "RUNNING")])
+    def test_a_success_is_seen_in_the_stored_list(self, ledger: Database, action: Action, status: str) -> None:
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", [Seen(campaign=CAMPAIGN, name="x", status="EDITED")], FRIDAY)
+            work.store_list(connection, "acme", [Seen(campaign=CAMPAIGN, name="x", status="EDITED")], FRIDAY)
+            attempt(connection, recorded(connection, action=action), SUCCEEDED)
+            assert work.stored_list(connection, "main")[0].status == status
+            assert work.stored_list(connection, "acme")[0].status == "EDITED"
+
+    def test_thousands_of_campaigns_are_stored_at_once(self, ledger: Database) -> None:
+        seen = [Seen(campaign=number, name=f"C{number}", status="RUNNING") for number in range(1, 5001)]
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", seen, FRIDAY)
+            assert len(work.stored_list(connection, "main")) == 5000
+
+
+class TestDaemons:
+    def test_a_run_is_registered_ticks_and_stops(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            assert reports.newest_run(connection) is None
+            facts: dict[str, Any] = {"host": "h", "version": "1", "dry_run": False}
+            first = work.register_daemon(connection, pid=1, now=FRIDAY, **facts)
+            second = work.register_daemon(connection, pid=2, now=FRIDAY + HOUR, **facts)
+            assert second > first
+            work.record_tick(connection, second, FRIDAY + 2 * HOUR)
+            run = reports.newest_run(connection)
+            assert run is not None
+            assert (run.pid, run.started_at, run.last_tick_at) == (2, FRIDAY + HOUR, FRIDAY + 2 * HOUR)
+            assert (run.stopped_at, run.dry_run) == (None, False)
+            work.record_stop(connection, second, MONDAY, "SIGTERM")
+            run = reports.newest_run(connection)
+            assert run is not None
+            assert run.stopped_at == MONDAY
+            assert the(connection, daemons, id=first).stopped_at is None
+            assert events(connection) == ["daemon started", "daemon started", "daemon stopped"]
+
+
+class TestInstants:
+    def test_they_are_text_in_utc_that_sorts(self, ledger: Database) -> None:
+        local = FRIDAY.astimezone(ZoneInfo("Europe/Warsaw"))
+        with ledger.writing() as connection:
+            work.note(connection, local, "x")
+            work.note(connection, FRIDAY + timedelta(microseconds=1), "y")
+            texts = connection.execute(text("SELECT at FROM journal ORDER BY at")).scalars().all()
+            assert texts == ["2026-11-27T16:00:00.000000Z", "2026-11-27T16:00:00.000001Z"]
+            assert the(connection, journal, event="x").at == FRIDAY
+
+    def test_a_naive_one_is_a_fault_of_the_program(self, ledger: Database) -> None:
+        with (
+            pytest.raises(LedgerError, match="naive"),
+            ledger.writing() as connection,
+        ):
+            work.note(connection, FRIDAY.replace(tzinfo=None), "x")
+
+    def test_nothing_is_left_of_a_transaction_that_failed(self, ledger: Database) -> None:
+        def half(connection: Connection) -> None:
+            work.note(connection, FRIDAY, "x")
+            raise StatementError("no", None, None, None)
+
+        with pytest.raises(LedgerError):
+            write(ledger, half)
+        with ledger.reading() as connection:
+            assert events(connection) == []
+
+
+class TestAudit:
+    def lines(self, ledger: Database, **chosen: Any) -> list[dict[str, Any]]:
+        with ledger.reading() as connection:
+            return reports.audit_lines(connection, AuditFilter(**chosen))
+
+    def test_an_attempt_is_a_line_with_all_that_is_known(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", [Seen(campaign=CAMPAIGN, name="DE spring", status="RUNNING")], FRIDAY)
+            attempt(connection, recorded(connection), RETRIED, FRIDAY + timedelta(seconds=61.5))
+        (line,) = self.lines(ledger)
+        assert tuple(line) == AUDIT_COLUMNS
+        assert line == {
+            "due_at": FRIDAY,
+            "started_at": FRIDAY + timedelta(seconds=61.5),
+            "account": "main",
+            "campaign": CAMPAIGN,
+            "campaign_name": "DE spring",
+            "action": "pause",
+            "rules": ["weekend"],
+            "attempt": 1,
+            "outcome": "retried",
+            "http_status": 500,
+            "error": "UNKNOWN: Unknown error",
+            "reason": "weekend: Fri 17:00 until Mon 08:00",
+            "late_by_seconds": 61.5,
+            "duration_ms": 250,
+        }
+
+    @pytest.mark.parametrize(("code", "error"), [(None, "words"), ("E", "E: words")])
+    def test_an_error_is_shown_with_its_code_where_it_has_one(
+        self, ledger: Database, code: str | None, error: str
+    ) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), replace(RETRIED, error_code=code, error_message="words"))
+        assert self.lines(ledger)[0]["error"] == error == error_text(code, "words")
+
+    def test_a_success_has_no_error(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+        (line,) = self.lines(ledger)
+        assert (line["error"], line["campaign_name"], line["http_status"]) == (None, None, 200)
+
+    def test_a_call_that_is_not_answered_yet_is_under_way(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.start_attempt(connection, recorded(connection), "me", FRIDAY)
+        (line,) = self.lines(ledger)
+        assert (line["outcome"], line["duration_ms"], line["late_by_seconds"]) == ("under way", None, 0)
+
+    def test_a_call_that_was_cut_off_says_so_and_has_no_duration(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.start_attempt(connection, recorded(connection), "me", FRIDAY)
+            work.interrupt_attempts(connection, FRIDAY + HOUR)
+        (line,) = self.lines(ledger)
+        assert (line["outcome"], line["duration_ms"]) == ("interrupted", None)
+        assert "sent again" in line["reason"]
+
+    def test_a_decision_is_a_line_without_an_attempt(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.record_decision(connection, new_intent(), State.SKIPPED, "already paused", FRIDAY + 2 * SECOND)
+        (line,) = self.lines(ledger)
+        assert (line["attempt"], line["outcome"], line["reason"]) == (None, "skipped", "already paused")
+        assert (line["started_at"], line["late_by_seconds"]) == (FRIDAY + 2 * SECOND, 2)
+        assert (line["duration_ms"], line["http_status"], line["error"]) == (None, None, None)
+
+    def test_an_intent_that_was_tried_and_given_up_has_both_lines(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            attempt(connection, intent, RETRIED)
+            work.decide_open(connection, intent, State.FAILED, "given up", MONDAY)
+        assert [(line["attempt"], line["outcome"]) for line in self.lines(ledger)] == [(1, "retried"), (None, "failed")]
+
+    def test_what_only_waits_has_no_line(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            recorded(connection)
+        assert self.lines(ledger) == []
+
+    def test_lines_are_in_the_order_in_which_things_happened(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            first, second = recorded(connection, campaign=1), recorded(connection, campaign=2)
+            attempt(connection, second, RETRIED, FRIDAY + SECOND)
+            attempt(connection, first, RETRIED, FRIDAY + MINUTE)
+            attempt(connection, second, SUCCEEDED, FRIDAY + HOUR)
+        assert [(line["campaign"], line["attempt"]) for line in self.lines(ledger)] == [(2, 1), (1, 1), (2, 2)]
+
+    @pytest.mark.parametrize(
+        ("chosen", "campaigns"),
+        [
+            ({}, [1, 2, 3]),
+            ({"campaign": 2}, [2]),
+            ({"account": "acme"}, [3]),
+            ({"action": "resume"}, [2]),
+            ({"outcome": "retried"}, [1]),
+            ({"outcome": "skipped"}, [3]),
+            ({"rule": "weekend"}, [1, 2]),
+            ({"rule": "nights"}, [3]),
+            ({"rule": "week"}, []),
+            ({"since": FRIDAY + HOUR}, [2, 3]),
+            ({"until": FRIDAY + HOUR}, [1]),
+            ({"since": FRIDAY, "until": FRIDAY + 2 * HOUR}, [1, 2]),
+            ({"account": "main", "outcome": "succeeded"}, [2]),
+        ],
+    )
+    def test_lines_can_be_chosen(self, ledger: Database, chosen: dict[str, Any], campaigns: list[int]) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection, campaign=1), RETRIED, FRIDAY)
+            attempt(connection, recorded(connection, campaign=2, action=Action.RESUME), SUCCEEDED, FRIDAY + HOUR)
+            nights = replace(new_intent(3, account="acme"), rules=("nights", "holidays"))
+            work.record_decision(connection, nights, State.SKIPPED, "x", FRIDAY + 2 * HOUR)
+        assert [line["campaign"] for line in self.lines(ledger, **chosen)] == campaigns
+
+
+class TestStatus:
+    def test_what_we_hold_is_listed_with_name_and_reason(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            work.store_list(connection, "main", [Seen(campaign=2, name="Two", status="RUNNING")], FRIDAY)
+            for number in (2, 1):
+                attempt(connection, recorded(connection, campaign=number), SUCCEEDED)
+            found = reports.held_campaigns(connection)
+        assert [(each["campaign"], each["campaign_name"]) for each in found] == [(1, None), (2, "Two")]
+        assert found[0]["because"] == "weekend: Fri 17:00 until Mon 08:00"
+        assert found[0]["since"] == FRIDAY + timedelta(milliseconds=250)
+
+    def test_what_is_failing_is_listed_with_its_last_error_and_since_when(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            attempt(connection, intent, RETRIED)
+            attempt(connection, intent, replace(RETRIED, http_status=503, error_code=None), FRIDAY + MINUTE)
+            work.start_attempt(connection, intent, "me", FRIDAY + HOUR)
+            (found,) = reports.failing_changes(connection, FRIDAY + HOUR)
+        assert (found["campaign"], found["action"], found["attempts"]) == (CAMPAIGN, "pause", 3)
+        assert (found["http_status"], found["error"], found["since"]) == (503, "Unknown error", FRIDAY)
+
+    def test_what_has_ended_well_or_is_not_wanted_any_more_is_not_failing(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            for number, last in (
+                (1, SUCCEEDED),
+                (2, Result(outcome=Outcome.SKIPPED)),
+                (3, Result(outcome=Outcome.FAILED)),
+            ):
+                intent = recorded(connection, campaign=number)
+                attempt(connection, intent, RETRIED)
+                attempt(connection, intent, last)
+            recorded(connection, campaign=4)
+            assert [each["campaign"] for each in reports.failing_changes(connection, FRIDAY)] == [3]
+            assert reports.failing_changes(connection, MONDAY) == []
+
+
+class TestFiles:
+    def test_a_new_ledger_is_readable_by_its_owner_alone(self, ledger: Database) -> None:
+        """Also the two files that SQLite puts beside it while it's open."""
+        with ledger.writing() as connection:
+            work.note(connection, FRIDAY, "x")
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in ledger.path.parent.iterdir()}
+        assert modes == dict.fromkeys(["curfew.db", "curfew.db-wal", "curfew.db-shm"], 0o600)
+
+    def test_making_it_again_changes_nothing(self, ledger: Database) -> None:
+        before = ledger.path.read_bytes()
+        ledger.create()
+        assert ledger.path.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("path", "reason"),
+        [
+            ("nowhere/curfew.db", "no such file or directory"),
+            (".", "is a directory"),
+            ("file/curfew.db", "not a directory"),
+            ("x" * 300, "file name too long"),
+        ],
+    )
+    @pytest.mark.parametrize("use", USES)
+    def test_a_path_that_cannot_be_is_said_with_the_reason(
+        self, tmp_path: Path, path: str, reason: str, use: str
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        database = Database(f"sqlite:///{tmp_path}/{path}")
+        with pytest.raises(LedgerError) as caught:
+            USES[use](database)
+        assert str(caught.value).startswith(f"{database.name}: ")
+        if use == "create":
+            assert str(caught.value) == f"{database.name}: {reason}"
+
+    def test_a_ledger_that_is_not_there_says_who_makes_it(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path}/curfew.db")
+        with pytest.raises(LedgerError, match="there is no ledger yet; `curfew run` makes it"), database.reading():
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("change", "found"),
+        [
+            ("DROP TABLE alembic_version", "None"),
+            ("DELETE FROM alembic_version", "None"),
+            ("UPDATE alembic_version SET version_num = '0000'", "0000"),
+            ("UPDATE alembic_version SET version_num = '9999'", "9999"),
+        ],
+    )
+    def test_a_ledger_of_another_revision_is_not_read(self, ledger: Database, change: str, found: str) -> None:
+        with ledger.writing() as connection:
+            connection.execute(text(change))
+        with pytest.raises(LedgerError, match=f"revision {found}, and this version reads .*`curfew db upgrade`"):
+            read(ledger)
+
+    @pytest.mark.parametrize("use", ["write", "read"])
+    def test_a_file_that_is_no_database_is_said_to_be_none(self, tmp_path: Path, use: str) -> None:
+        (tmp_path / "curfew.db").write_text("timezone: Europe/Warsaw\n" * 100)
+        database = Database(f"sqlite:///{tmp_path}/curfew.db")
+        with pytest.raises(LedgerError, match=f"{database.name}: file is not a database"):
+            USES[use](database)
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("nonsense", "isn't a URL"),
+            ("", "isn't a URL"),
+            ("sqlite://", "only files of SQLite"),
+            ("postgresql://u:swordfish@db/curfew", "only files of SQLite"),
+        ],
+    )
+    def test_any_other_kind_of_database_is_refused_without_its_password(self, url: str, message: str) -> None:
+        with pytest.raises(LedgerError, match=message) as caught:
+            Database(url)
+        assert "swordfish" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)]
+    )
+    @pytest.mark.parametrize("use", [Database.writing, Database.reading])
+    def test_every_connection_has_its_settings(
+        self, ledger: Database, use: Callable[[Database], Any], pragma: str, value: object
+    ) -> None:
+        with use(ledger) as connection:
+            assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
+
+    def test_an_attempt_of_no_intent_is_refused_by_the_database(self, ledger: Database) -> None:
+        rows = [
+            insert(attempts).values(intent_id=99, number=1, started_at=FRIDAY),
+            insert(custody).values(account="a", campaign=1, taken_at=FRIDAY, intent_id=99),
+        ]
+        for row in rows:
+            with pytest.raises(LedgerError, match="FOREIGN KEY"):
+                write(ledger, partial(Connection.execute, statement=row))

@@ -1,0 +1,577 @@
+"""The plan for one campaign: each case in the words of the design (sections 4, 5.8, 5.9), then laws for all of them.
+
+The weekend is from FRIDAY to MONDAY; the rules are real ones, read from text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from rules.ruleset import Action, Ruleset
+from scheduler.ledger.records import Custody, Known, NewIntent, State
+from scheduler.plan import Decided, Due, Release, Situation, Step, Withdraw, plan, why_not_pause, why_not_resume
+from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, rules_of, weekend
+
+SATURDAY = FRIDAY + 18 * HOUR
+WEEKEND = rules_of(weekend())
+NO_RULE = rules_of(weekend("[7]"))
+HOLD = "{name: stop, campaigns: all, pause: {at: %s}}"
+# Warsaw's 17:00 is 16:00 UTC: a hold at the very start, one on Saturday noon, one on Wednesday noon.
+AT_START = rules_of(weekend(), HOLD % "Fri 17:00")
+INSIDE = rules_of(weekend(), HOLD % "Sat 12:00")
+ALONE = rules_of(HOLD % "Wed 12:00")
+BEFORE = rules_of(weekend(), HOLD % "Fri 16:00")
+WEDNESDAY_NOON = FRIDAY.replace(day=25, hour=11)
+SATURDAY_NOON = FRIDAY.replace(day=28, hour=11)
+TICK = timedelta(microseconds=1)
+IDLE = ("STOPPED", "COMPLETED", "DRAFT", "EDITED", "ARCHIVED")
+
+
+def held(since: datetime = FRIDAY) -> Custody:
+    return Custody(account="main", campaign=CAMPAIGN, taken_at=since + MINUTE, due_at=since)
+
+
+def known(
+    state: State, at: datetime = FRIDAY, action: Action = Action.PAUSE, expires_at: datetime | None = None
+) -> Known:
+    return Known(campaign=CAMPAIGN, action=action, due_at=at, expires_at=expires_at or at + 3 * DAY, state=state)
+
+
+def situation(
+    rules: Ruleset,
+    now: datetime,
+    status: str | None,
+    *records: Known,
+    custody: Custody | None = None,
+    rules_since: datetime | None = None,
+) -> Situation:
+    return Situation(
+        account="main",
+        campaign=CAMPAIGN,
+        timeline=rules.timeline("main", CAMPAIGN),
+        now=now,
+        rules_since=rules_since or now,
+        status=status,
+        custody=custody,
+        known=records,
+    )
+
+
+def planned(
+    rules: Ruleset,
+    now: datetime,
+    status: str | None,
+    *records: Known,
+    custody: Custody | None = None,
+    rules_since: datetime | None = None,
+) -> list[Step]:
+    return list(plan(situation(rules, now, status, *records, custody=custody, rules_since=rules_since)))
+
+
+def the_call(steps: Sequence[Step]) -> NewIntent:
+    """The one step, which is a call."""
+    (step,) = steps
+    assert isinstance(step, Due)
+    return step.intent
+
+
+def the_decision(steps: Sequence[Step]) -> Decided:
+    """The one step, which is a change without a call."""
+    (step,) = steps
+    assert isinstance(step, Decided)
+    return step
+
+
+class TestPauseInsideASpan:
+    @pytest.mark.parametrize("status", ["RUNNING", None])
+    def test_what_runs_and_what_nobody_knows_is_paused(self, status: str | None) -> None:
+        intent = the_call(planned(WEEKEND, SATURDAY, status))
+        assert intent == NewIntent(
+            account="main",
+            campaign=CAMPAIGN,
+            action=Action.PAUSE,
+            due_at=FRIDAY,
+            expires_at=MONDAY,
+            rules=("weekend",),
+            because="weekend: Fri 17:00 until Mon 08:00",
+            status_before=status,
+            owes_resume=True,
+        )
+
+    @pytest.mark.parametrize("status", IDLE)
+    def test_what_sends_nothing_is_skipped_with_its_status(self, status: str) -> None:
+        skip = the_decision(planned(WEEKEND, SATURDAY, status))
+        assert (skip.state, skip.reason) == (State.SKIPPED, f"not running ({status})")
+        assert skip.intent.due_at == FRIDAY
+
+    def test_what_a_person_has_paused_is_skipped(self) -> None:
+        skip = the_decision(planned(WEEKEND, SATURDAY, "PAUSED"))
+        assert (skip.state, skip.reason) == (State.SKIPPED, "already paused")
+
+    def test_what_we_still_hold_from_an_earlier_span_is_skipped_and_stays_ours(self) -> None:
+        skip = the_decision(planned(WEEKEND, SATURDAY, "PAUSED", custody=held(FRIDAY - 7 * DAY)))
+        assert (skip.state, skip.reason) == (State.SKIPPED, "already paused by Curfew")
+
+    def test_the_windows_of_several_rules_are_one_pause_that_names_them_all(self) -> None:
+        rules = rules_of(weekend(), "{name: monday, campaigns: all, pause: {from: Mon 08:00, until: Mon 12:00}}")
+        intent = the_call(planned(rules, SATURDAY, "RUNNING"))
+        assert intent.rules == ("weekend", "monday")
+        assert intent.because == "weekend: Fri 17:00 until Mon 08:00; monday: Mon 08:00 until Mon 12:00"
+        assert (intent.due_at, intent.expires_at) == (FRIDAY, MONDAY + 4 * HOUR)
+
+    def test_the_span_is_half_open(self) -> None:
+        assert planned(WEEKEND, FRIDAY - TICK, "RUNNING") == []
+        assert the_call(planned(WEEKEND, FRIDAY, "RUNNING")).due_at == FRIDAY
+        assert the_call(planned(WEEKEND, MONDAY - TICK, "RUNNING")).due_at == FRIDAY
+        assert planned(WEEKEND, MONDAY, "RUNNING") == []
+
+    @pytest.mark.parametrize("status", ["RUNNING", "PAUSED", "COMPLETED", None])
+    def test_a_campaign_without_a_rule_is_left_alone(self, status: str | None) -> None:
+        assert planned(NO_RULE, SATURDAY, status) == []
+
+
+class TestPauseOnRecord:
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("status", ["PAUSED", "COMPLETED", None])
+    def test_nothing_is_due_twice_where_it_does_not_run(self, state: State, status: str | None) -> None:
+        assert planned(WEEKEND, SATURDAY, status, known(state)) == []
+
+    @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
+    def test_a_pause_that_is_on_its_way_is_not_planned_again(self, state: State) -> None:
+        assert planned(WEEKEND, SATURDAY, "RUNNING", known(state)) == []
+
+    @pytest.mark.parametrize("state", [State.SKIPPED, State.FAILED, State.MISSED])
+    def test_what_began_to_run_since_is_paused_now_and_owed(self, state: State) -> None:
+        intent = the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(state)))
+        assert (intent.due_at, intent.expires_at, intent.owes_resume) == (SATURDAY, MONDAY, True)
+
+    def test_a_simulated_pause_is_due_again_under_the_same_key(self) -> None:
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(State.SIMULATED))).due_at == FRIDAY
+
+    def test_the_record_of_an_earlier_weekend_counts_for_nothing(self) -> None:
+        earlier = known(State.SUCCEEDED, FRIDAY - 7 * DAY)
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", earlier)).due_at == FRIDAY
+
+    def test_a_resume_on_record_is_no_pause(self) -> None:
+        resumed = known(State.SUCCEEDED, FRIDAY, Action.RESUME)
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", resumed)).due_at == FRIDAY
+
+    def test_what_a_person_resumed_inside_is_released_and_left_running(self) -> None:
+        (step,) = planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED), custody=held())
+        assert step == Release(held(), "somebody resumed it inside the window; left running")
+
+    def test_it_is_left_running_for_the_rest_of_the_window(self) -> None:
+        assert planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED)) == []
+
+    def test_a_person_who_resumes_a_late_starter_is_left_alone_as_well(self) -> None:
+        records = (known(State.SKIPPED), known(State.SUCCEEDED, SATURDAY))
+        assert planned(WEEKEND, SATURDAY + HOUR, "RUNNING", *records) == []
+
+    def test_a_hold_that_found_it_paused_does_not_hide_that_a_person_resumed_it(self) -> None:
+        """Paused on Friday; the hold on Saturday had nothing to do; a person resumed it on Sunday."""
+        records = (known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY_NOON))
+        assert planned(INSIDE, SATURDAY_NOON + DAY - HOUR, "RUNNING", *records) == []
+
+
+class TestHolds:
+    def test_a_hold_alone_pauses_and_owes_nothing(self) -> None:
+        intent = the_call(planned(ALONE, WEDNESDAY_NOON, "RUNNING"))
+        assert (intent.due_at, intent.expires_at, intent.owes_resume) == (WEDNESDAY_NOON, WEDNESDAY_NOON + DAY, False)
+        assert (intent.rules, intent.because) == (("stop",), "stop: Wed 12:00")
+
+    def test_before_it_nothing_is_due(self) -> None:
+        assert planned(ALONE, WEDNESDAY_NOON - TICK, "RUNNING") == []
+
+    @pytest.mark.parametrize(
+        ("late", "is_due"), [(timedelta(), True), (23 * HOUR, True), (DAY - TICK, True), (DAY, False), (2 * DAY, False)]
+    )
+    def test_a_hold_begins_less_than_a_day_late_or_never(self, late: timedelta, is_due: bool) -> None:
+        assert bool(planned(ALONE, WEDNESDAY_NOON + late, "RUNNING")) is is_due
+
+    @pytest.mark.parametrize("status", [*IDLE, "PAUSED"])
+    def test_a_hold_with_nothing_to_pause_is_a_skip(self, status: str) -> None:
+        skip = the_decision(planned(ALONE, WEDNESDAY_NOON, status))
+        assert (skip.intent.due_at, skip.state) == (WEDNESDAY_NOON, State.SKIPPED)
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    def test_a_hold_is_acted_on_once_even_if_it_runs_again(self, state: State) -> None:
+        assert planned(ALONE, WEDNESDAY_NOON + HOUR, "RUNNING", known(state, WEDNESDAY_NOON)) == []
+
+    def test_a_simulated_hold_is_due_again(self) -> None:
+        simulated = known(State.SIMULATED, WEDNESDAY_NOON)
+        assert the_call(planned(ALONE, WEDNESDAY_NOON, "RUNNING", simulated)).due_at == WEDNESDAY_NOON
+
+    def test_of_several_holds_only_the_last_counts(self) -> None:
+        rules = rules_of(HOLD % "Wed 12:00", "{name: again, campaigns: all, pause: {at: Wed 13:00}}")
+        assert the_call(planned(rules, WEDNESDAY_NOON + 2 * HOUR, "RUNNING")).due_at == WEDNESDAY_NOON + HOUR
+
+    def test_a_hold_at_the_start_of_a_span_is_one_with_it_and_owes_nothing(self) -> None:
+        intent = the_call(planned(AT_START, SATURDAY, "RUNNING"))
+        assert (intent.due_at, intent.expires_at, intent.owes_resume) == (FRIDAY, MONDAY, False)
+
+    def test_a_span_before_its_hold_owes_a_resume(self) -> None:
+        assert the_call(planned(INSIDE, FRIDAY, "RUNNING")).owes_resume
+
+    def test_a_hold_inside_lets_go_of_what_the_span_has_paused(self) -> None:
+        steps = planned(INSIDE, SATURDAY_NOON, "PAUSED", known(State.SUCCEEDED), custody=held())
+        skip, release = steps
+        assert isinstance(skip, Decided)
+        assert (skip.intent.due_at, skip.reason) == (SATURDAY_NOON, "already paused by Curfew")
+        assert release == Release(held(), "left paused for a person to resume (stop: Sat 12:00)")
+
+    def test_a_hold_inside_pauses_again_what_a_person_resumed(self) -> None:
+        intent = the_call(planned(INSIDE, SATURDAY_NOON, "RUNNING", known(State.SUCCEEDED)))
+        assert (intent.due_at, intent.owes_resume) == (SATURDAY_NOON, False)
+
+    @pytest.mark.parametrize("status", ["RUNNING", None])
+    def test_a_start_after_the_hold_makes_one_call_and_says_why_not_two(self, status: str | None) -> None:
+        call, skip = planned(INSIDE, SATURDAY_NOON + HOUR, status)
+        assert isinstance(call, Due)
+        assert (call.intent.due_at, call.intent.owes_resume) == (SATURDAY_NOON, False)
+        assert isinstance(skip, Decided)
+        assert (skip.intent.due_at, skip.reason) == (FRIDAY, "a hold has paused it, and leaves it so")
+
+    def test_a_start_after_the_hold_skips_both_where_nothing_runs(self) -> None:
+        steps = planned(INSIDE, SATURDAY_NOON + HOUR, "COMPLETED")
+        assert [step.reason for step in steps if isinstance(step, Decided)] == ["not running (COMPLETED)"] * 2
+
+    def test_what_begins_to_run_after_the_hold_is_paused_and_left_so(self) -> None:
+        records = (known(State.SKIPPED), known(State.SKIPPED, SATURDAY_NOON))
+        intent = the_call(planned(INSIDE, SATURDAY_NOON + HOUR, "RUNNING", *records))
+        assert (intent.due_at, intent.owes_resume) == (SATURDAY_NOON + HOUR, False)
+
+    def test_a_start_a_day_after_the_hold_pauses_for_the_span_and_owes_nothing(self) -> None:
+        intent = the_call(planned(INSIDE, SATURDAY_NOON + DAY, "RUNNING"))
+        assert (intent.due_at, intent.owes_resume) == (FRIDAY, False)
+
+    def test_a_late_hold_before_the_span_leaves_it_paused_as_in_time(self) -> None:
+        """In time, the hold would have paused it, and the span found it paused."""
+        call, skip = planned(BEFORE, FRIDAY + HOUR, "RUNNING")
+        assert isinstance(call, Due)
+        assert (call.intent.due_at, call.intent.owes_resume) == (FRIDAY - HOUR, False)
+        assert isinstance(skip, Decided)
+        assert skip.intent.due_at == FRIDAY
+
+    def test_while_that_hold_is_on_its_way_the_span_makes_no_pause_of_its_own(self) -> None:
+        """It would owe a resume, and undo the hold on Monday."""
+        records = (known(State.WAITING, FRIDAY - HOUR), known(State.SKIPPED))
+        assert planned(BEFORE, FRIDAY + 2 * HOUR, "RUNNING", *records) == []
+
+    def test_a_hold_outside_changes_nothing_for_the_span_after_it(self) -> None:
+        done = known(State.SUCCEEDED, FRIDAY - HOUR)
+        assert the_call(planned(BEFORE, FRIDAY, "RUNNING", done)).owes_resume
+
+
+class TestGiveBack:
+    def test_what_we_hold_is_resumed_at_the_end_of_the_span(self) -> None:
+        intent = the_call(planned(WEEKEND, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held()))
+        assert intent == NewIntent(
+            account="main",
+            campaign=CAMPAIGN,
+            action=Action.RESUME,
+            due_at=MONDAY,
+            expires_at=MONDAY + DAY,
+            rules=("weekend",),
+            because="weekend: Fri 17:00 until Mon 08:00",
+            status_before="PAUSED",
+        )
+
+    def test_a_resume_does_not_wait_for_a_status_that_nobody_knows(self) -> None:
+        """The lane looks at the campaign before it resumes it."""
+        assert the_call(planned(WEEKEND, MONDAY, None, custody=held())).status_before is None
+
+    def test_what_we_do_not_hold_is_never_resumed(self) -> None:
+        assert planned(WEEKEND, MONDAY, "PAUSED", known(State.SUCCEEDED)) == []
+
+    def test_nothing_is_resumed_while_the_span_lasts(self) -> None:
+        assert planned(WEEKEND, MONDAY - TICK, "PAUSED", known(State.SUCCEEDED), custody=held()) == []
+
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [
+            ("RUNNING", "already running: somebody resumed it"),
+            ("STOPPED", "not paused (STOPPED)"),
+            ("COMPLETED", "not paused (COMPLETED)"),
+            ("ARCHIVED", "not paused (ARCHIVED)"),
+        ],
+    )
+    def test_what_is_not_paused_any_more_is_skipped_and_no_longer_ours(self, status: str, reason: str) -> None:
+        skip, release = planned(WEEKEND, MONDAY, status, custody=held())
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason, skip.intent.action) == (State.SKIPPED, reason, Action.RESUME)
+        assert release == Release(held(), reason)
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
+    def test_a_resume_on_record_is_not_planned_again(self, state: State, status: str | None) -> None:
+        done = known(state, MONDAY, Action.RESUME)
+        assert planned(WEEKEND, MONDAY + HOUR, status, done, custody=held()) == []
+
+    def test_a_simulated_resume_is_due_again(self) -> None:
+        simulated = known(State.SIMULATED, MONDAY, Action.RESUME)
+        assert the_call(planned(WEEKEND, MONDAY, "PAUSED", simulated, custody=held())).due_at == MONDAY
+
+    @pytest.mark.parametrize(("late", "is_missed"), [(DAY - TICK, False), (DAY, True), (3 * DAY, True)])
+    def test_a_resume_a_day_late_is_missed(self, late: timedelta, is_missed: bool) -> None:
+        (step,) = planned(WEEKEND, MONDAY + late, "PAUSED", custody=held())
+        if is_missed:
+            assert isinstance(step, Decided)
+            assert step.state is State.MISSED
+            assert step.reason == "more than 24 hours late; left paused for a person to resume"
+        else:
+            assert isinstance(step, Due)
+
+    def test_a_resume_is_wanted_until_the_next_window_begins(self) -> None:
+        rules = rules_of(weekend(), "{name: lunch, campaigns: all, pause: {from: Mon 12:00, until: Mon 13:00}}")
+        assert the_call(planned(rules, MONDAY, "PAUSED", custody=held())).expires_at == MONDAY + 4 * HOUR
+
+    def test_a_resume_that_the_next_window_overtook_follows_that_window(self) -> None:
+        rules = rules_of(weekend(), "{name: lunch, campaigns: all, pause: {from: Mon 12:00, until: Mon 13:00}}")
+        failed = known(State.FAILED, MONDAY, Action.RESUME)
+        skipped = known(State.SKIPPED, MONDAY + 4 * HOUR)
+        intent = the_call(planned(rules, MONDAY + 5 * HOUR, "PAUSED", failed, skipped, custody=held()))
+        assert (intent.due_at, intent.rules) == (MONDAY + 5 * HOUR, ("lunch",))
+
+    def test_a_week_of_downtime_resumes_by_the_last_end_only(self) -> None:
+        now = MONDAY + 7 * DAY + HOUR
+        intent = the_call(planned(WEEKEND, now, "PAUSED", custody=held()))
+        assert (intent.due_at, intent.expires_at) == (MONDAY + 7 * DAY, MONDAY + 8 * DAY)
+
+    def test_a_hold_at_the_end_of_the_span_leaves_it_paused(self) -> None:
+        rules = rules_of(weekend(), HOLD % "Mon 08:00")
+        skip, release = planned(rules, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held())
+        assert isinstance(skip, Decided)
+        assert isinstance(release, Release)
+
+    def test_a_hold_while_the_daemon_was_down_leaves_it_paused(self) -> None:
+        (release,) = planned(INSIDE, MONDAY + HOUR, "PAUSED", known(State.SUCCEEDED), custody=held())
+        assert isinstance(release, Release)
+
+    def test_a_hold_before_our_pause_does_not_keep_it(self) -> None:
+        done = (known(State.SUCCEEDED, FRIDAY - HOUR), known(State.SUCCEEDED))
+        assert the_call(planned(BEFORE, MONDAY, "PAUSED", *done, custody=held())).action is Action.RESUME
+
+
+class TestRuleGone:
+    def test_the_resume_is_due_from_when_the_rules_changed(self) -> None:
+        intent = the_call(planned(NO_RULE, SATURDAY, "PAUSED", custody=held(), rules_since=SATURDAY - HOUR))
+        assert (intent.due_at, intent.expires_at) == (SATURDAY - HOUR, SATURDAY + 23 * HOUR)
+        assert (intent.rules, intent.because) == ((), "no rule keeps it paused any more")
+
+    def test_it_is_not_due_before_we_paused_it(self) -> None:
+        intent = the_call(planned(NO_RULE, SATURDAY, "PAUSED", custody=held(), rules_since=FRIDAY - DAY))
+        assert intent.due_at == FRIDAY + MINUTE
+
+    def test_it_is_planned_once(self) -> None:
+        done = known(State.WAITING, SATURDAY - HOUR, Action.RESUME)
+        assert planned(NO_RULE, SATURDAY, "PAUSED", done, custody=held(), rules_since=SATURDAY - HOUR) == []
+
+    def test_more_than_a_day_later_it_is_missed(self) -> None:
+        ours = held(FRIDAY - 2 * DAY)
+        skip = the_decision(planned(NO_RULE, SATURDAY, "PAUSED", custody=ours, rules_since=SATURDAY - DAY))
+        assert skip.state is State.MISSED
+
+    def test_a_rule_that_is_still_quiet_keeps_it(self) -> None:
+        assert planned(WEEKEND, SATURDAY, "PAUSED", known(State.SUCCEEDED), custody=held(FRIDAY + HOUR)) == []
+
+
+class TestWithdraw:
+    """A restart may find changes in the queue that other rules had made."""
+
+    @pytest.mark.parametrize("status", ["RUNNING", "PAUSED", None])
+    def test_a_waiting_pause_of_a_window_that_is_gone_is_withdrawn(self, status: str | None) -> None:
+        waiting = known(State.WAITING)
+        (step,) = planned(NO_RULE, SATURDAY, status, waiting)
+        assert step == Withdraw("main", waiting, "no longer wanted: the rules have changed")
+
+    def test_a_waiting_resume_inside_a_new_window_is_withdrawn(self) -> None:
+        waiting = known(State.WAITING, FRIDAY - HOUR, Action.RESUME)
+        steps = planned(WEEKEND, SATURDAY, "PAUSED", waiting, known(State.SKIPPED), custody=held(FRIDAY - DAY))
+        assert [type(step) for step in steps] == [Withdraw]
+
+    def test_a_resume_is_not_sent_into_a_window_that_a_pause_is_due_in(self) -> None:
+        waiting = known(State.WAITING, FRIDAY - HOUR, Action.RESUME)
+        withdrawn, skip = planned(WEEKEND, SATURDAY, "PAUSED", waiting, custody=held(FRIDAY - DAY))
+        assert isinstance(withdrawn, Withdraw)
+        assert isinstance(skip, Decided)
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.WAITING])
+    def test_only_what_waits_is_withdrawn(self, state: State) -> None:
+        """A call under way has to be answered, and what has ended has ended."""
+        assert planned(NO_RULE, SATURDAY, "RUNNING", known(state)) == []
+
+    def test_what_has_expired_is_left_to_its_lane(self) -> None:
+        assert planned(NO_RULE, SATURDAY, "RUNNING", known(State.WAITING, expires_at=SATURDAY)) == []
+
+    def test_the_pause_of_a_hold_outside_of_windows_is_wanted(self) -> None:
+        assert planned(ALONE, WEDNESDAY_NOON + HOUR, "RUNNING", known(State.WAITING, WEDNESDAY_NOON)) == []
+
+    def test_the_pause_of_a_hold_that_is_gone_is_withdrawn(self) -> None:
+        (step,) = planned(NO_RULE, WEDNESDAY_NOON + HOUR, "RUNNING", known(State.WAITING, WEDNESDAY_NOON))
+        assert isinstance(step, Withdraw)
+
+    def test_a_withdrawn_pause_is_due_again_when_its_window_comes_back(self) -> None:
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(State.SKIPPED))).due_at == SATURDAY
+
+
+@pytest.mark.parametrize(
+    ("status", "is_ours", "reason"),
+    [
+        (None, False, None),
+        ("RUNNING", True, None),
+        ("PAUSED", False, "already paused"),
+        ("PAUSED", True, "already paused by Curfew"),
+        ("STOPPED", True, "not running (STOPPED)"),
+    ],
+)
+def test_why_a_campaign_need_not_be_paused(status: str | None, is_ours: bool, reason: str | None) -> None:
+    assert why_not_pause(status, is_ours=is_ours) == reason
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
+def test_bounce_shield_keeps_a_campaign_whatever_its_status(status: str | None) -> None:
+    reason = why_not_resume(status, bounce_shield_at="2026-11-28 10:00:00")
+    assert reason == "Bounce Shield stopped it (2026-11-28 10:00:00); a person must look at it first"
+
+
+# Laws, for any rules, records and instants.
+
+LAW = settings(max_examples=200, deadline=None, derandomize=True)
+
+_RULESETS = [
+    WEEKEND,
+    NO_RULE,
+    AT_START,
+    INSIDE,
+    ALONE,
+    BEFORE,
+    rules_of(
+        weekend(),
+        HOLD % "Sat 12:00",
+        "{name: nights, campaigns: all, pause: {on: daily, from: '22:00', until: '06:00'}}",
+    ),
+    rules_of("{name: nights, campaigns: all, pause: {on: daily, from: '18:00', until: '17:00'}}"),
+]
+_INSTANTS = st.one_of(
+    st.sampled_from([FRIDAY, MONDAY, SATURDAY_NOON, WEDNESDAY_NOON, FRIDAY - HOUR, MONDAY + DAY, SATURDAY_NOON + DAY]),
+    st.integers(-5 * 24 * 60, 8 * 24 * 60).map(lambda minutes: FRIDAY + minutes * MINUTE),
+)
+_STATUSES = st.sampled_from(["RUNNING", "RUNNING", "PAUSED", "PAUSED", "COMPLETED", "STOPPED", None])
+_ENDED = [each for each in State if each is not State.SIMULATED]
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    """Any situation, also those that the daemon can't come into; what is simulated stays due by design."""
+    rules, now = draw(st.sampled_from(_RULESETS)), draw(_INSTANTS)
+    earlier = _INSTANTS.filter(lambda at: at <= now) if now > FRIDAY - 5 * DAY else st.just(now)
+    keys = draw(st.lists(st.tuples(earlier, st.sampled_from(Action)), unique=True, max_size=4))
+    records = [known(draw(st.sampled_from(_ENDED)), at, action) for at, action in sorted(keys)]
+    custody = held(draw(earlier) - MINUTE) if draw(st.booleans()) else None
+    since = draw(earlier)
+    return situation(rules, now, draw(_STATUSES), *records, custody=custody, rules_since=since)
+
+
+def _key(intent: NewIntent) -> tuple[Action, datetime]:
+    return intent.action, intent.due_at
+
+
+def recorded(intent: NewIntent, state: State) -> Known:
+    return known(state, intent.due_at, intent.action, intent.expires_at)
+
+
+def after(before: Situation, steps: Sequence[Step], *, are_answered: bool) -> Situation:
+    """The situation at the same instant, with the steps in the ledger, and either called with success or waiting."""
+    records = {(each.action, each.due_at): each for each in before.known}
+    status, custody = before.status, before.custody
+    for step in steps:
+        match step:
+            case Release():
+                custody = None
+            case Withdraw(_, gone, _):
+                records[gone.action, gone.due_at] = replace(gone, state=State.SKIPPED)
+            case Decided(intent, state, _):
+                records.setdefault((intent.action, intent.due_at), recorded(intent, state))
+            case Due(intent):
+                state = State.SUCCEEDED if are_answered else State.WAITING
+                records.setdefault((intent.action, intent.due_at), recorded(intent, state))
+                if not are_answered:
+                    continue
+                was_running = status == "RUNNING"
+                status = "PAUSED" if intent.action is Action.PAUSE else "RUNNING"
+                if intent.action is Action.RESUME:
+                    custody = None
+                elif intent.owes_resume and was_running:
+                    custody = replace(held(intent.due_at), taken_at=before.now)
+    ordered = sorted(records.values(), key=lambda each: each.due_at)
+    return replace(before, status=status, custody=custody, known=ordered)
+
+
+@given(situations())
+@LAW
+def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_holds(before: Situation) -> None:
+    for step in plan(before):
+        if isinstance(step, Due) and step.intent.action is Action.RESUME:
+            event("resume")
+            assert before.custody is not None
+            assert before.timeline.span_at(before.now) is None
+            assert not before.timeline.holds(before.custody.due_at, before.now + TICK)
+            assert before.status in {"PAUSED", None}
+
+
+@given(situations())
+@LAW
+def test_one_pass_makes_at_most_one_call_for_a_campaign(before: Situation) -> None:
+    """Never two pauses, nor a pause and a resume."""
+    calls = [step for step in plan(before) if isinstance(step, Due)]
+    event(f"calls: {len(calls)}")
+    assert len(calls) <= 1
+
+
+@given(st.data())
+@LAW
+def test_what_runs_in_a_span_is_paused_unless_a_record_says_why_not(data: st.DataObject) -> None:
+    """Quiet when in doubt: only a pause that's on its way, or had success in the same span, stops another."""
+    inside = st.integers(0, 62 * 60).map(lambda minutes: FRIDAY + minutes * MINUTE)
+    rules = data.draw(st.sampled_from([WEEKEND, AT_START, INSIDE, BEFORE]))
+    now = data.draw(inside)
+    # A pause of this very instant would have the key of the new one.
+    times = data.draw(st.lists(inside.filter(lambda at: at < now), unique=True, max_size=3)) if now > FRIDAY else []
+    states = st.sampled_from([State.FAILED, State.SKIPPED, State.MISSED])
+    records = [known(data.draw(states), at) for at in sorted(times)]
+    steps = planned(rules, now, "RUNNING", *records, custody=data.draw(st.sampled_from([None, held()])))
+    assert [step.intent.action for step in steps if isinstance(step, Due)] == [Action.PAUSE]
+
+
+@given(situations(), st.booleans())
+@LAW
+def test_planning_again_at_the_same_instant_finds_nothing_to_do(before: Situation, are_answered: bool) -> None:
+    steps = list(plan(before))
+    event(f"steps: {len(steps)}")
+    again = after(before, steps, are_answered=are_answered)
+    on_record = {(each.action, each.due_at) for each in again.known}
+    # The ledger takes each key once; a pause that failed at this very instant is tried again at the next.
+    more = [step for step in plan(again) if not (isinstance(step, Due) and _key(step.intent) in on_record)]
+    assert more == []
+
+
+@given(situations())
+@LAW
+def test_every_step_is_wanted_now(before: Situation) -> None:
+    """No call is due in the future or has expired, and every one says why."""
+    for step in plan(before):
+        if isinstance(step, Release):
+            assert step.custody == before.custody
+            continue
+        if isinstance(step, Withdraw):
+            assert step.known in before.known
+            assert before.now < step.known.expires_at
+            continue
+        assert step.intent.due_at <= before.now
+        assert step.intent.because
+        if isinstance(step, Due):
+            assert step.intent.expires_at > before.now

@@ -1,0 +1,126 @@
+"""The migrations: one head, equal to the tables, up and down, and refused where they're newer than we are."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from scheduler import schema
+from scheduler.errors import LedgerError
+from scheduler.ledger import tables
+from scheduler.ledger.database import Connection, Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path}/curfew.db")
+    database.create()
+    return database
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    config = schema.configuration()
+    config.attributes["connection"] = connection
+    change = command.downgrade if revision == "base" else command.upgrade
+    change(config, revision)
+
+
+def shape(connection: Connection) -> list[tuple[str, str]]:
+    """What SQLite itself says the database is made of."""
+    query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name"
+    return [(row.name, row.sql) for row in connection.execute(text(query))]
+
+
+def test_there_is_one_head_and_readers_know_it_without_alembic() -> None:
+    heads = ScriptDirectory.from_config(schema.configuration()).get_heads()
+    assert heads == [tables.REVISION]
+    assert schema.head() == tables.REVISION
+
+
+def test_the_migrations_make_the_tables_that_the_code_works_with(database: Database) -> None:
+    schema.upgrade(database)
+    with database.writing() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_view_has_the_columns_that_readers_ask_for(database: Database) -> None:
+    schema.upgrade(database)
+    with database.reading() as connection:
+        columns = [column["name"] for column in inspect(connection).get_columns("audit")]
+    assert tuple(columns) == tables.AUDIT_COLUMNS
+
+
+def test_an_upgrade_says_where_it_came_from_and_where_it_is(database: Database) -> None:
+    assert schema.upgrade(database) == (None, tables.REVISION)
+    assert schema.upgrade(database) == (tables.REVISION, tables.REVISION)
+
+
+def test_each_revision_goes_up_down_and_up_again_to_the_same_shape(database: Database) -> None:
+    scripts = ScriptDirectory.from_config(schema.configuration())
+    for script in reversed(list(scripts.walk_revisions())):
+        with database.writing() as connection:
+            before = shape(connection)
+            migrate(connection, script.revision)
+            after = shape(connection)
+            migrate(connection, str(script.down_revision or "base"))
+            assert shape(connection) == before
+            migrate(connection, script.revision)
+            assert shape(connection) == after
+
+
+def test_a_migration_is_whole_or_not_at_all(database: Database) -> None:
+    """SQLite's DDL can be undone, as long as nothing commits behind our back."""
+    with suppress(KeyboardInterrupt), database.writing() as connection:
+        migrate(connection, "head")
+        raise KeyboardInterrupt
+    with database.writing() as connection:
+        assert shape(connection) == []
+
+
+def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(database: Database) -> None:
+    schema.upgrade(database)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerError) as caught:
+        schema.upgrade(database)
+    assert str(caught.value).startswith(
+        f"{database.name}: revision 9999 is none that this version knows; the ledger was made by a newer Curfew"
+    )
+    with database.writing() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+
+
+def test_a_database_of_something_else_is_left_as_it_was(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE custody (a TEXT)"))
+    with pytest.raises(LedgerError, match="custody already exists"):
+        schema.upgrade(database)
+    with database.writing() as connection:
+        assert [name for name, _ in shape(connection)] == ["custody"]
+
+
+@pytest.mark.parametrize("name", ["100%", "%(here)s", "a b", "ąę"])
+def test_the_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    database = Database(f"sqlite:///{folder}/curfew.db")
+    database.create()
+    schema.upgrade(database)
+    assert (folder / "curfew.db").stat().st_size > 0
+    assert database.path == folder / "curfew.db"
+
+
+def test_a_checkout_under_a_folder_with_a_percent_sign_finds_its_scripts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alembic's configuration would take it for the beginning of a substitution."""
+    monkeypatch.setattr(schema, "_PACKAGED", tmp_path / "100%s")
+    (tmp_path / "100%s").mkdir()
+    assert schema.configuration().get_main_option("script_location") == str(tmp_path / "100%s")

@@ -1,0 +1,209 @@
+"""From file and environment to settings: every wrong key and path, with its place, all in one go."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import WrongFile
+from scheduler.settings import Settings, database_url, load
+from tests.scheduler_fakes import KEY
+
+RULES = "rules:\n  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "curfew.yaml"
+
+
+def written(file: Path, account: str, *, head: str = "", rules: str = RULES) -> Path:
+    """A file with one account, on line 2."""
+    file.write_text(f"timezone: Europe/Warsaw\naccounts: {{main: {{{account}}}}}\n{head}{rules}")
+    return file
+
+
+def lines(file: Path, environment: dict[str, str] | None = None) -> list[str]:
+    """What's said of a wrong file, without its path."""
+    with pytest.raises(WrongFile) as caught:
+        load(file, {} if environment is None else environment)
+    return [line.removeprefix(f"{file}:") for line in str(caught.value).splitlines()]
+
+
+class TestFile:
+    def test_a_file_that_is_not_there_says_how_to_name_another(self, file: Path) -> None:
+        assert lines(file) == ["1:1: (file): no such file or directory; say which file with --config"]
+
+    def test_a_directory_is_said_to_be_one(self, tmp_path: Path) -> None:
+        assert lines(tmp_path) == ["1:1: (file): is a directory"]
+
+    def test_a_file_as_a_folder_is_said_to_be_none(self, file: Path) -> None:
+        file.write_text("")
+        assert lines(file / "curfew.yaml") == ["1:1: (file): not a directory"]
+
+    @pytest.mark.parametrize("content", [b"", b"# nothing yet\n"])
+    def test_an_empty_file_says_where_to_begin(self, file: Path, content: bytes) -> None:
+        file.write_bytes(content)
+        (line,) = lines(file)
+        assert line.startswith("1:1: (file): the file is empty")
+
+    def test_bytes_that_are_not_utf8_have_their_place(self, file: Path) -> None:
+        file.write_bytes(b"timezone: UTC\nx: \xff")
+        assert lines(file) == ["2:4: (file): not UTF-8 (byte 0xff)"]
+
+    def test_the_digest_is_that_of_the_bytes(self, file: Path) -> None:
+        written(file, "api_key: x")
+        assert load(file).digest == sha256(file.read_bytes()).hexdigest()
+
+    def test_without_an_environment_no_key_is_looked_for(self, file: Path) -> None:
+        """A plan can be made where the key isn't."""
+        settings = load(written(file, "api_key: '${NO_SUCH_VARIABLE}'"))
+        assert settings.accounts == ()
+        assert [rule.name for rule in settings.ruleset.rules] == ["weekend"]
+
+
+class TestKeys:
+    def test_a_key_comes_from_a_variable(self, file: Path) -> None:
+        (account,) = load(written(file, "api_key: '${WP_KEY}', company_id: 98765"), {"WP_KEY": KEY}).accounts
+        assert (account.name, account.api_key, account.company_id) == ("main", KEY, 98765)
+        assert account.base_url == "https://api.woodpecker.co/rest"
+
+    def test_a_key_may_be_part_of_a_text_with_variables(self, file: Path) -> None:
+        (account,) = load(written(file, "api_key: 'a${A}${B}z'"), {"A": "1", "B": "2"}).accounts
+        assert account.api_key == "a12z"
+
+    def test_a_key_comes_from_a_file_beside_the_rules_wherever_we_are(self, file: Path) -> None:
+        (file.parent / "key").write_text(f"  {KEY}\n")
+        (account,) = load(written(file, "api_key_file: key"), {}).accounts
+        assert account.api_key == KEY
+
+    def test_the_path_of_a_key_file_may_have_variables(self, file: Path, tmp_path: Path) -> None:
+        (tmp_path / "key").write_text(KEY)
+        (account,) = load(written(file, "api_key_file: '${SECRETS}/key'"), {"SECRETS": str(tmp_path)}).accounts
+        assert account.api_key == KEY
+
+    def test_a_key_comes_from_systemds_credentials(self, file: Path, tmp_path: Path) -> None:
+        (tmp_path / "woodpecker").write_text(KEY)
+        environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+        settings = load(written(file, "credential: woodpecker"), environment)
+        assert (settings.accounts[0].api_key, settings.warnings) == (KEY, ())
+
+    def test_outside_the_service_a_credential_is_a_warning_and_not_an_error(self, file: Path) -> None:
+        settings = load(written(file, "credential: woodpecker"), {})
+        assert settings.accounts == ()
+        (warning,) = settings.warnings
+        assert warning.is_warning
+        assert str(warning) == (
+            "2:31: accounts.main.credential: warning: systemd credentials are there for the service only; not checked"
+        )
+
+    @pytest.mark.parametrize(
+        ("account", "message"),
+        [
+            ("api_key: '${WP_KEY}'", "api_key: the variable WP_KEY isn't set"),
+            ("api_key: '${EMPTY}'", "api_key: the key is empty"),
+            ("api_key: ''", "api_key: the key is empty"),
+            ("api_key: '   '", "api_key: the key is empty"),
+            ("api_key: 'two words'", "api_key: a key has only visible ASCII characters, without spaces"),
+            ("api_key: 'zażółć'", "api_key: a key has only visible ASCII characters, without spaces"),
+            (r'api_key: "a\x07b"', "api_key: a key has only visible ASCII characters, without spaces"),
+            (r'api_key: "a\nb"', "api_key: a key has only visible ASCII characters, without spaces"),
+            ("api_key_file: none", "api_key_file: {folder}/none: no such file or directory"),
+            ("api_key_file: .", "api_key_file: {folder}: is a directory"),
+            ("api_key_file: /dev/null", "api_key_file: the key is empty"),
+            ("api_key_file: binary", "api_key_file: {folder}/binary doesn't hold a key"),
+            ("api_key_file: two-lines", "api_key_file: a key has only visible ASCII characters, without spaces"),
+            ("api_key_file: '${WP_KEY}/key'", "api_key_file: the variable WP_KEY isn't set"),
+            ("credential: none", "credential: {folder}/none: no such file or directory"),
+            ("credential: ../key", "credential: must be the name of a credential, not a path"),
+        ],
+    )
+    def test_a_key_that_cannot_be_had_is_an_error_with_its_place(self, file: Path, account: str, message: str) -> None:
+        (file.parent / "binary").write_bytes(b"\xff\xfe\x00")
+        (file.parent / "two-lines").write_text("one\ntwo\n")
+        environment = {"CREDENTIALS_DIRECTORY": str(file.parent), "EMPTY": ""}
+        (line,) = lines(written(file, account), environment)
+        place, shown = line.split(": ", 1)
+        assert shown == f"accounts.main.{message.format(folder=file.parent)}"
+        assert place == f"2:{file.read_text().splitlines()[1].index(': ', 18) + 3}"
+
+    def test_all_wrong_keys_come_in_one_go_with_the_errors_of_the_rest(self, file: Path) -> None:
+        file.write_text(
+            "timezone: Europe/Warsav\n"
+            "accounts:\n"
+            "  one: {api_key: '${ONE}'}\n"
+            "  two: {api_key_file: none}\n"
+            "  three: {api_key: good-key, colour: red}\n"
+            "  four: {}\n"
+            "rules:\n"
+            "  - {name: weekend, account: one, campaigns: [7], pause: {from: Fri 17:00}}\n"
+        )
+        assert [line.partition(": ")[2] for line in lines(file)] == [
+            "timezone: unknown time zone 'Europe/Warsav'; did you mean 'Europe/Warsaw'?",
+            "accounts.one.api_key: the variable ONE isn't set",
+            f"accounts.two.api_key_file: {file.parent}/none: no such file or directory",
+            "accounts.three.colour: unknown key 'colour'",
+            "accounts.four: needs one of api_key, api_key_file and credential",
+            "rules[0].pause.from: needs until",
+        ]
+
+    @pytest.mark.parametrize("accounts", ["[main]", "main", "{main: x}", "{main: [x]}", "{main: {api_key: [x]}}"])
+    def test_accounts_of_a_wrong_type_are_the_documents_error_alone(self, file: Path, accounts: str) -> None:
+        file.write_text(f"timezone: Europe/Warsaw\naccounts: {accounts}\n{RULES}")
+        assert [line for line in lines(file) if "accounts" in line]
+
+    def test_a_document_that_is_no_mapping_has_no_keys_to_look_for(self, file: Path) -> None:
+        file.write_text("- api_key\n")
+        assert len(lines(file)) == 1
+
+    @pytest.mark.parametrize("key", ["two wordsecret", "ex\u00f6tic-secret", "double\nline-secret"])
+    def test_an_error_about_a_key_does_not_show_it(self, file: Path, key: str) -> None:
+        for line in lines(written(file, "api_key: '${WP_KEY}'"), {"WP_KEY": key}):
+            assert not any(part in line for part in key.split())
+
+    def test_the_key_is_in_no_text_of_the_settings(self, file: Path) -> None:
+        for account, environment in ((f"api_key: {KEY}", {}), ("api_key: '${WP_KEY}'", {"WP_KEY": KEY})):
+            settings = load(written(file, account), environment)
+            shown = [settings, settings.accounts, settings.accounts[0], settings.document]
+            assert KEY not in "".join(f"{each!r} {each}" for each in shown)
+
+
+class TestDatabase:
+    def loaded(self, file: Path, head: str = "") -> Settings:
+        return load(written(file, "api_key: x", head=head))
+
+    def test_by_default_it_is_beside_the_file(self, file: Path) -> None:
+        assert database_url(self.loaded(file), {}) == f"sqlite:///{file.parent}/curfew.db"
+
+    def test_beside_the_file_means_so_also_for_a_relative_path(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.loaded(file)
+        monkeypatch.chdir(file.parent)
+        assert database_url(load(Path("curfew.yaml")), {}) == f"sqlite:///{file.parent}/curfew.db"
+
+    @pytest.mark.parametrize("directory", ["/var/lib/curfew", "/var/lib/curfew:/var/lib/other"])
+    def test_in_the_service_it_is_in_the_first_state_directory(self, file: Path, directory: str) -> None:
+        url = database_url(self.loaded(file, "database: sqlite:///ledger.db\n"), {"STATE_DIRECTORY": directory})
+        assert url == "sqlite:////var/lib/curfew/ledger.db"
+
+    def test_an_empty_state_directory_is_none(self, file: Path) -> None:
+        assert database_url(self.loaded(file), {"STATE_DIRECTORY": ""}) == f"sqlite:///{file.parent}/curfew.db"
+
+    def test_an_absolute_path_stays(self, file: Path) -> None:
+        url = database_url(self.loaded(file, "database: sqlite:////srv/c.db\n"), {"STATE_DIRECTORY": "/var/lib/curfew"})
+        assert url == "sqlite:////srv/c.db"
+
+    def test_another_kind_of_database_is_not_touched(self, file: Path) -> None:
+        settings = self.loaded(file, "database: postgresql://db/curfew\n")
+        assert database_url(settings, {"STATE_DIRECTORY": "/x"}) == "postgresql://db/curfew"
+
+    def test_variables_are_filled_in(self, file: Path) -> None:
+        settings = self.loaded(file, "database: 'sqlite:///${NAME}.db'\n")
+        assert database_url(settings, {"NAME": "night"}) == f"sqlite:///{file.parent}/night.db"
+
+    def test_a_variable_that_is_not_set_is_an_error_with_its_place(self, file: Path) -> None:
+        settings = self.loaded(file, "database: 'sqlite:///${NAME}.db'\n")
+        with pytest.raises(WrongFile) as caught:
+            database_url(settings, {})
+        assert str(caught.value) == f"{file}:3:11: database: the variable NAME isn't set"
