@@ -6,7 +6,8 @@ import random
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,11 +15,12 @@ from scheduler import __version__, schema, systemd
 from scheduler.client import Client
 from scheduler.clock import utc_now
 from scheduler.errors import WrongFile
-from scheduler.jobs import Jobs
+from scheduler.jobs import TICK, Jobs
 from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.lock import Lock
+from scheduler.ledger.records import Custody
 from scheduler.logs import logger
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
@@ -44,6 +46,15 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
         return asyncio.run(Daemon(settings, database, dry_run=dry_run).live())
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What an earlier daemon left behind: calls that were cut off, and what accounts that are gone wait for."""
+
+    interrupted: int
+    orphans: int = 0
+    owed: tuple[Custody, ...] = ()
+
+
 class Daemon:
     """One run of the daemon on a ledger that is locked and up to date."""
 
@@ -55,7 +66,7 @@ class Daemon:
         self._dry_run = dry_run
         self._now = now
         self._number = 0
-        self._wake = asyncio.Event()
+        self._wakes: list[asyncio.Event] = []
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._signal: signal.Signals | None = None
@@ -65,7 +76,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             writer = Writer(self._database)
             stack.push_async_callback(writer.close)
-            await writer.do(self._record_start)
+            _tell(await writer.do(self._record_start))
             lanes = [await self._lane(account, writer, stack) for account in self._settings.accounts]
             self._listen(stack)
             jobs = Jobs(self._wake_up)
@@ -77,7 +88,7 @@ class Daemon:
         _log.info("daemon stopped", why=self._why())
         return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
 
-    def _record_start(self, connection: Connection) -> None:
+    def _record_start(self, connection: Connection) -> _Left:
         now = self._now()
         self._number = work.register_daemon(
             connection, host=socket.gethostname(), pid=os.getpid(), version=__version__, dry_run=self._dry_run, now=now
@@ -85,10 +96,12 @@ class Daemon:
         settings = self._settings
         loaded = {"file": str(settings.file), "sha256": settings.digest, "rules": len(settings.ruleset.rules)}
         work.note(connection, now, "file loaded", details=loaded)
-        if interrupted := work.interrupt_attempts(connection, now):
-            _log.warning("calls were cut off, and are due again", number=interrupted)
-        if orphans := work.end_orphans(connection, [account.name for account in settings.accounts], now):
-            _log.warning("changes of accounts that aren't in the file any more were given up", number=orphans)
+        interrupted = work.interrupt_attempts(connection)
+        if self._dry_run:
+            return _Left(interrupted)
+        accounts = [account.name for account in settings.accounts]
+        orphans = work.end_orphans(connection, accounts, now)
+        return _Left(interrupted, orphans, tuple(work.release_orphans(connection, accounts, now)))
 
     async def _lane(self, account: Account, writer: Writer, stack: AsyncExitStack) -> Lane:
         lane = Lane(
@@ -120,7 +133,8 @@ class Daemon:
 
     def _wake_up(self, why: str) -> None:
         _log.debug("woken", why=why)
-        self._wake.set()
+        for wake in self._wakes:
+            wake.set()
 
     def _announce(self) -> None:
         _log.info(
@@ -133,18 +147,19 @@ class Daemon:
             dry_run=self._dry_run or None,
         )
         systemd.notify("READY=1")
-        self._wake.set()
 
     async def _work(self, writer: Writer, lanes: list[Lane]) -> None:
-        reconciler = Reconciler(self._settings.ruleset, lanes, writer, rules_since=self._now())
-        tasks = {asyncio.create_task(lane.run(), name=f"lane {lane.name}") for lane in lanes}
-        tasks.add(asyncio.create_task(self._passes(reconciler, writer), name="passes"))
+        now, tasks = self._now(), set[asyncio.Task[None]]()
+        for lane in lanes:
+            reconciler = Reconciler(self._settings.ruleset, lane, writer, rules_since=now)
+            tasks.add(asyncio.create_task(lane.run(), name=f"lane {lane.name}"))
+            tasks.add(asyncio.create_task(self._passes(reconciler, writer), name=f"passes {lane.name}"))
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         systemd.notify("STOPPING=1")
         self._stop.set()
-        self._wake.set()
+        self._wake_up("the end")
         for lane in lanes:
             lane.stop()
         await self._drain(tasks)
@@ -167,13 +182,26 @@ class Daemon:
         await asyncio.wait(tasks)
 
     async def _passes(self, reconciler: Reconciler, writer: Writer) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._stop.is_set():
-                return
+        """The passes over one account, one after the other: one that hangs holds up no other account."""
+        wake = asyncio.Event()
+        self._wakes.append(wake)
+        while not self._stop.is_set():
+            wake.clear()
             await reconciler.run(self._now())
             await writer.do(lambda connection: work.record_tick(connection, self._number, self._now()))
+            # The jobs go by the time of day: where that is put back, they stay away until it's as late again.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK.total_seconds()):
+                    await wake.wait()
 
     def _record_end(self, connection: Connection) -> None:
         work.record_stop(connection, self._number, self._now(), self._why())
+
+
+def _tell(left: _Left) -> None:
+    if left.interrupted:
+        _log.warning("calls were cut off, and are due again", number=left.interrupted)
+    if left.orphans:
+        _log.warning("changes of accounts that aren't in the file any more were given up", number=left.orphans)
+    for held in left.owed:
+        _log.error("left paused: its account isn't in the file any more", account=held.account, campaign=held.campaign)

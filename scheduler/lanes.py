@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from rules.ruleset import Action
 from scheduler.client import Client
-from scheduler.errors import ApiError, KeyRefused, NeverAgain, TryLater
+from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
 from scheduler.ledger import work
-from scheduler.ledger.database import Writer
-from scheduler.ledger.records import Intent, Outcome, Result, State, error_text
+from scheduler.ledger.database import Connection, Writer
+from scheduler.ledger.records import Intent, Outcome, Result, State, Status, error_text
 from scheduler.logs import logger
 from scheduler.plan import why_not_pause, why_not_resume
 
@@ -27,6 +27,10 @@ LONGEST_BACKOFF: Final = timedelta(minutes=5)
 REFUSED_REST: Final = timedelta(minutes=5)
 # A look at the campaign's status must not hold up its pause.
 LOOK_TIMEOUT: Final = timedelta(seconds=10)
+# How long a list is believed: what it showed running a while ago may have been paused by a person since.
+JUST_NOW: Final = timedelta(minutes=1)
+# How the client names a connection that was never had, so that nothing was sent on it.
+_NOT_SENT: Final = ("ConnectError", "no answer in time (ConnectTimeout")
 
 _LEVELS: Final = {"retried": logging.WARNING, "failed": logging.ERROR, "missed": logging.ERROR}
 
@@ -58,7 +62,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._stopping = False
         self._waiting: dict[int, Intent] = {}
-        self._rests_until: datetime | None = None
+        self._rest: tuple[datetime, datetime] | None = None
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Client]:
@@ -69,12 +73,25 @@ class Lane:
     def add(self, intents: Iterable[Intent]) -> None:
         """Queue intents that are in the ledger."""
         self._waiting.update({intent.id: intent for intent in intents})
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at the clock again: how long it was to sleep was counted before the clock was stepped."""
         self._wake.set()
+
+    def rest(self) -> None:
+        """Make no call for a while: the key was refused, and so would all others be."""
+        self._rest = self._now(), self._now() + REFUSED_REST
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether no call is to be made now, lists included."""
+        return self._rest is not None and _lasts(*self._rest, now=self._now())
 
     def stop(self) -> None:
         """End `run` after the call in flight; what is still queued stays in the ledger for the next start."""
         self._stopping = True
-        self._wake.set()
+        self.wake()
 
     async def run(self) -> None:
         """Work until `stop`.
@@ -84,18 +101,26 @@ class Lane:
         """
         while not self._stopping:
             self._wake.clear()
-            intent = self._next()
+            if self._next() is None:
+                await self._sleep()
+            else:
+                await self._work_in_turn()
+
+    async def _work_in_turn(self) -> None:
+        async with self.turn():
+            # Whoever had the turn before may have taken seconds, and brought pauses that go first.
+            intent = None if self._stopping else self._next()
             if intent is not None:
                 await self._work(intent)
-            else:
-                await self._sleep()
 
     def _next(self) -> Intent | None:
         now = self._now()
-        if self._rests_until is not None and now < self._rests_until:
-            ready = [intent for intent in self._waiting.values() if intent.expires_at <= now]
-        else:
-            ready = [intent for intent in self._waiting.values() if intent.next_attempt_at <= now]
+        rests = self.is_resting
+        ready = [
+            intent
+            for intent in self._waiting.values()
+            if intent.expires_at <= now or not (rests or _lasts(intent.waits_since, intent.next_attempt_at, now=now))
+        ]
         return min(ready, key=_precedence, default=None)
 
     async def _sleep(self) -> None:
@@ -109,19 +134,23 @@ class Lane:
     def _next_change(self) -> datetime:
         expiry = min(intent.expires_at for intent in self._waiting.values())
         attempt = min(intent.next_attempt_at for intent in self._waiting.values())
-        return min(expiry, max(attempt, self._rests_until or attempt))
+        return min(expiry, max(attempt, self._rest[1] if self._rest else attempt))
 
     async def _work(self, intent: Intent) -> None:
         del self._waiting[intent.id]
-        if self._now() >= intent.expires_at:
+        began = self._now()
+        if began >= intent.expires_at:
             await self._expire(intent)
             return
-        async with self.turn():
-            number = await self._start(intent)
-            if number is None:
-                return
-            result = await self._attempt(intent, number)
+        intent, result = await self._look_first(intent)
+        # What needs no call, or couldn't be looked at, is recorded as a whole: no call of it can have arrived.
+        number = await self._start(intent, began if result else self._now(), result)
+        if number is None:
+            return
+        if result is None:
+            result = await self._call(intent, number)
             await self._finish(intent, number, result)
+        self._go_on(intent, number, result)
 
     async def _expire(self, intent: Intent) -> None:
         state = State.FAILED if intent.attempts else State.MISSED
@@ -129,58 +158,82 @@ class Lane:
             f"given up after {intent.attempts} attempts: no longer wanted since {intent.expires_at:%Y-%m-%d %H:%MZ}"
         )
         now = self._now()
-        await self._writer.do(lambda connection: work.decide_open(connection, intent, state, reason, now))
-        self._report(intent, state, intent.attempts, reason)
+        if await self._writer.do(lambda connection: work.expire(connection, intent, state, reason, now)):
+            self._report(intent, state, intent.attempts, reason)
 
-    async def _start(self, intent: Intent) -> int | None:
-        now = self._now()
-        return await self._writer.do(lambda connection: work.start_attempt(connection, intent, self._claimant, now))
-
-    async def _attempt(self, intent: Intent, number: int) -> Result:
-        perform = self._pause if intent.action is Action.PAUSE else self._resume
+    async def _look_first(self, intent: Intent) -> tuple[Intent, Result | None]:
+        """The intent with what its campaign does now, and how it ends where no call is to follow."""
+        look = self._before_pause if intent.action is Action.PAUSE else self._before_resume
         try:
-            return await perform(intent)
+            looked, result = await look(intent)
         except ApiError as error:
-            if isinstance(error, NeverAgain) and await self._was_paused_before(intent):
-                reason = "paused by an earlier attempt, whose answer was lost"
-                return Result(outcome=Outcome.SUCCEEDED, reason=reason, http_status=error.http_status)
-            return self._failure(error, number)
+            return intent, self._failure(error, intent.attempts + 1)
+        if result is None and self._dry_run:
+            result = Result(outcome=Outcome.SIMULATED, reason=f"dry run: would have {intent.action}d it")
+        return looked, result
 
-    async def _was_paused_before(self, intent: Intent) -> bool:
-        """Whether a pause is refused only because an earlier one arrived: the API may answer that with 400 or 409."""
-        is_repeated = intent.action is Action.PAUSE and intent.attempts > 0
-        return is_repeated and await self._look(intent.campaign) == "PAUSED"
+    async def _before_pause(self, intent: Intent) -> tuple[Intent, Result | None]:
+        status = intent.status_before if self._was_listed_just_now(intent) else await self._status(intent.campaign)
+        if intent.may_have_acted and status is None:
+            return intent, None
+        if intent.may_have_acted and status == Status.PAUSED:
+            reason = "paused by an earlier attempt, whose answer was lost"
+            return intent, Result(outcome=Outcome.SUCCEEDED, reason=reason)
+        return _seen(intent, status, why_not_pause(status))
 
-    async def _pause(self, intent: Intent) -> Result:
-        status = intent.status_before or await self._look(intent.campaign)
-        reason = why_not_pause(status)
-        if reason is not None:
-            return Result(outcome=Outcome.SKIPPED, reason=reason, status_before=status)
-        if self._dry_run:
-            return Result(outcome=Outcome.SIMULATED, reason="dry run: would have paused it", status_before=status)
-        http_status = await self.client.pause(intent.campaign)
-        return Result(outcome=Outcome.SUCCEEDED, http_status=http_status, status_before=status)
+    def _was_listed_just_now(self, intent: Intent) -> bool:
+        is_new = intent.attempts == 0 and intent.status_before is not None
+        return is_new and _lasts(intent.waits_since, intent.waits_since + JUST_NOW, now=self._now())
 
-    async def _look(self, campaign: int) -> str | None:
-        """What a campaign does, where the list couldn't say; None where it can't be asked: it's paused all the same."""
+    async def _status(self, campaign: int) -> str | None:
+        """What a campaign does; None where it can't be asked: it's paused all the same.
+
+        Raises:
+            KeyRefused: so that the pause would be refused as well.
+        """
         try:
             async with asyncio.timeout(LOOK_TIMEOUT.total_seconds()):
                 return (await self.client.campaign(campaign)).status
+        except KeyRefused:
+            raise
         except (ApiError, TimeoutError):
             return None
 
-    async def _resume(self, intent: Intent) -> Result:
+    async def _before_resume(self, intent: Intent) -> tuple[Intent, Result | None]:
+        owed = await self._writer.do(lambda connection: work.owed(connection, self.name, intent.campaign))
         detail = await self.client.campaign(intent.campaign)
-        reason = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at)
-        if reason is not None:
-            return Result(outcome=Outcome.SKIPPED, reason=reason, status_before=detail.status)
-        if self._dry_run:
-            return Result(outcome=Outcome.SIMULATED, reason="dry run: would have resumed it")
-        return Result(outcome=Outcome.SUCCEEDED, http_status=await self.client.run(intent.campaign))
+        if intent.may_have_acted and detail.status == Status.RUNNING:
+            reason = "it runs, most likely by an earlier attempt, whose answer was lost"
+            return intent, Result(outcome=Outcome.SUCCEEDED, reason=reason)
+        # From when our pause was due until its answer came, nobody can tell whether the safety stop was quicker.
+        since = owed.due_at if owed else None
+        why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)
+        return _seen(intent, detail.status, why_not)
+
+    async def _start(self, intent: Intent, began: datetime, result: Result | None) -> int | None:
+        now = self._now()
+
+        def start(connection: Connection) -> int | None:
+            number = work.start_attempt(connection, intent, self._claimant, began)
+            if number is not None and result is not None:
+                work.finish_attempt(connection, intent, number, result, now)
+            return number
+
+        return await self._writer.do(start)
+
+    async def _call(self, intent: Intent, number: int) -> Result:
+        if self._now() >= intent.expires_at:
+            # The look and the record took their time: a resume would go into the next window.
+            return Result(outcome=Outcome.RETRIED, reason="it expired before it was sent", retry_after=timedelta())
+        call = self.client.pause if intent.action is Action.PAUSE else self.client.run
+        try:
+            return Result(outcome=Outcome.SUCCEEDED, http_status=await call(intent.campaign))
+        except ApiError as error:
+            return replace(self._failure(error, number), may_have_acted=_may_have_arrived(error))
 
     def _failure(self, error: ApiError, number: int) -> Result:
         if isinstance(error, KeyRefused):
-            self._rests_until = self._now() + REFUSED_REST
+            self.rest()
         is_final = isinstance(error, NeverAgain)
         return Result(
             outcome=Outcome.FAILED if is_final else Outcome.RETRIED,
@@ -201,10 +254,17 @@ class Lane:
     async def _finish(self, intent: Intent, number: int, result: Result) -> None:
         now = self._now()
         await self._writer.do(lambda connection: work.finish_attempt(connection, intent, number, result, now))
+
+    def _go_on(self, intent: Intent, number: int, result: Result) -> None:
         self._report(intent, result.outcome, number, result.reason, result)
         if result.outcome is Outcome.RETRIED:
+            now = self._now()
             self._waiting[intent.id] = replace(
-                intent, attempts=number, next_attempt_at=now + (result.retry_after or timedelta())
+                intent,
+                attempts=number,
+                next_attempt_at=now + (result.retry_after or timedelta()),
+                waits_since=now,
+                may_have_acted=intent.may_have_acted or result.may_have_acted,
             )
 
     def _report(
@@ -221,6 +281,23 @@ class Lane:
             "error": error_text(result.error_code, result.error_message) if result else None,
         }
         _log.log(_LEVELS.get(outcome.value, logging.INFO), f"{intent.action} {outcome}", **facts)
+
+
+def _seen(intent: Intent, status: str | None, why_not: str | None) -> tuple[Intent, Result | None]:
+    """An intent whose campaign does this now: whatever calls went out before, the next one is as the first."""
+    looked = replace(intent, status_before=status, may_have_acted=False)
+    return looked, Result(outcome=Outcome.SKIPPED, reason=why_not) if why_not else None
+
+
+def _lasts(since: datetime, until: datetime, *, now: datetime) -> bool:
+    """Whether a wait goes on; it's over as well where the clock was put back to before its beginning."""
+    return since <= now < until
+
+
+def _may_have_arrived(error: ApiError) -> bool:
+    """Whether a call without success may have done its work: not where it was refused, nor where it was never sent."""
+    is_refused = isinstance(error, KeyRefused | NeverAgain | RateLimited)
+    return not is_refused and not error.message.startswith(_NOT_SENT)
 
 
 def _precedence(intent: Intent) -> tuple[bool, datetime, int]:

@@ -5,22 +5,23 @@ the same plan comes out as if it had just been started.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from rules.ruleset import Action, Timeline
 from rules.windows import Hold, Span
-from scheduler.ledger.records import Custody, Known, NewIntent, State
+from scheduler.ledger.records import Custody, Known, NewIntent, State, Status
 
 # How late a hold may still begin, and a resume still be given back.
 CATCH_UP: Final = timedelta(hours=24)
 RESUME_LIMIT: Final = timedelta(hours=24)
-_INSTANT: Final = timedelta(microseconds=1)
+# From an instant to the end of the shortest span that it lies in.
+INSTANT: Final = timedelta(microseconds=1)
 _OPEN: Final = frozenset({State.WAITING, State.CALLING})
-_RUNNING: Final = "RUNNING"
-_PAUSED: Final = "PAUSED"
-_BY_HOLD: Final = "a hold has paused it, and leaves it so"
+_UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
+_TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
+_BY_HOLD: Final = "a hold pauses it, and leaves it so"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """A waiting change isn't wanted any more, since the rules are others than when it was planned."""
+    """A waiting change isn't wanted any more, or there's nothing left to change."""
 
     account: str
     known: Known
@@ -81,46 +82,77 @@ Step = Due | Decided | Release | Withdraw
 def plan(situation: Situation) -> Iterator[Step]:
     """Say what is to be done now; nothing, where all is as it should be or on its way."""
     span = situation.timeline.span_at(situation.now)
-    yield from _withdrawn(situation, span)
-    hold = _pending_hold(situation, span)
+    unwanted = {each: reason for each in situation.known if (reason := _why_unwanted(situation, each, span))}
+    yield from (Withdraw(situation.account, each, reason) for each, reason in unwanted.items())
+    known = [replace(each, state=State.SKIPPED) if each in unwanted else each for each in situation.known]
+    # What was only simulated is due again.
+    left = replace(situation, known=[each for each in known if each.state is not State.SIMULATED])
+    hold = _pending_hold(left, span)
     if hold is not None:
-        yield _pause_or_skip(situation, _hold_intent(situation, hold))
+        yield _pause_or_skip(left, _hold_intent(left, hold))
     if span is not None:
-        yield from _pause(situation, span, hold)
-    if situation.custody is not None:
-        yield from _give_back(situation, situation.custody, span)
+        yield from _pause(left, span, hold)
+    if left.custody is not None:
+        yield from _give_back(left, left.custody, span)
 
 
-def _withdrawn(situation: Situation, span: Span | None) -> Iterator[Step]:
-    for each in situation.known:
-        # What has expired is ended by its lane, which knows how often it was tried.
-        if each.state is State.WAITING and situation.now < each.expires_at and not _is_wanted(situation, each, span):
-            yield Withdraw(situation.account, each, "no longer wanted: the rules have changed")
-
-
-def _is_wanted(situation: Situation, known: Known, span: Span | None) -> bool:
+def _why_unwanted(situation: Situation, known: Known, span: Span | None) -> str | None:
+    """Why a change that waits needn't be made any more. One that has expired is ended by its lane."""
+    if known.state is not State.WAITING or known.expires_at <= situation.now:
+        return None
     if known.action is Action.RESUME:
-        return span is None
-    return span is not None or bool(situation.timeline.holds(known.due_at, known.due_at + _INSTANT))
+        return _why_stay_paused(situation, span)
+    if span is None and not situation.timeline.holds(known.due_at, known.due_at + INSTANT):
+        return "no longer wanted: the rules have changed"
+    # After a call that may have arrived, one that is paused may be so by us: its lane finds out.
+    return None if known.may_have_acted else why_not_pause(situation.status, is_ours=situation.custody is not None)
+
+
+def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
+    """Why a campaign isn't to be given back now; None where it is."""
+    if situation.custody is None:
+        return "it isn't in our custody any more"
+    if holds := _holds_since(situation, situation.custody):
+        return f"left paused for a person to resume ({holds[-1].because})"
+    if span is not None:
+        return "a quiet window has begun"
+    # Only a clock that was put back can say so.
+    return "its window hasn't begun" if situation.now < situation.custody.due_at else None
+
+
+def _holds_since(situation: Situation, custody: Custody) -> list[Hold]:
+    return situation.timeline.holds(custody.due_at, situation.now + INSTANT)
 
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
     pauses = [each for each in situation.known if each.action is Action.PAUSE]
     done = [each for each in pauses if span.start <= each.due_at]
-    latest = done[-1] if done else None
-    if latest is None or latest.state is State.SIMULATED:
+    is_on_its_way = any(_is_open(each, situation.now) for each in pauses)
+    if not done:
         intent = _pause_intent(situation, span, span.start)
-        is_covered = hold is not None and situation.status in {None, _RUNNING}
+        is_covered = (hold is not None or is_on_its_way) and situation.status in {None, Status.RUNNING}
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
-    elif situation.status != _RUNNING or any(each.state in _OPEN for each in pauses):
+    elif situation.status != Status.RUNNING or is_on_its_way:
         return
-    elif any(each.state is State.SUCCEEDED for each in done):
-        # It runs although our pause succeeded: a person wanted it so.
+    elif _was_resumed_by_somebody(situation, done):
         if situation.custody is not None:
             yield Release(situation.custody, "somebody resumed it inside the window; left running")
     elif hold is None:
-        # It wasn't running when the window began, or could not be paused then; it runs now.
+        # It wasn't running when the window began, could not be paused then, or was given back by a wrong clock.
         yield Due(_pause_intent(situation, span, situation.now))
+
+
+def _is_open(known: Known, now: datetime) -> bool:
+    return known.state is State.CALLING or (known.state is State.WAITING and now < known.expires_at)
+
+
+def _was_resumed_by_somebody(situation: Situation, pauses: Sequence[Known]) -> bool:
+    """Whether a campaign that runs although we paused it wasn't given back by ourselves since."""
+    paused = [each.due_at for each in pauses if each.state is State.SUCCEEDED]
+    given_back = [
+        each.due_at for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED
+    ]
+    return bool(paused) and not any(paused[-1] <= at for at in given_back)
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:
@@ -134,21 +166,30 @@ def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewInte
         rules=tuple(dict.fromkeys(window.rule for window in sources)),
         because="; ".join(dict.fromkeys(window.because for window in sources)),
         status_before=situation.status,
-        owes_resume=not situation.timeline.holds(span.start, situation.now + _INSTANT),
+        owes_resume=not (
+            situation.timeline.holds(span.start, situation.now + INSTANT) or _stands_for_a_hold(situation, span)
+        ),
+    )
+
+
+def _stands_for_a_hold(situation: Situation, span: Span) -> bool:
+    """Whether a hold was still to pause it when the span began; in time, it would have left it paused."""
+    return any(
+        each.action is Action.PAUSE
+        and each.due_at < span.start < each.expires_at
+        and each.state in _UNDONE
+        and situation.timeline.holds(each.due_at, each.due_at + INSTANT)
+        for each in situation.known
     )
 
 
 def _pending_hold(situation: Situation, span: Span | None) -> Hold | None:
     """The last hold, if it wasn't acted on and it isn't too late; one at the very start of a span is one with it."""
-    holds = situation.timeline.holds(situation.now - CATCH_UP + _INSTANT, situation.now + _INSTANT)
+    holds = situation.timeline.holds(situation.now - CATCH_UP + INSTANT, situation.now + INSTANT)
     if not holds or (span is not None and holds[-1].at == span.start):
         return None
-    pauses = [each for each in situation.known if each.action is Action.PAUSE and _is_real(each)]
+    pauses = [each for each in situation.known if each.action is Action.PAUSE]
     return None if any(each.due_at >= holds[-1].at for each in pauses) else holds[-1]
-
-
-def _is_real(known: Known) -> bool:
-    return known.state is not State.SIMULATED
 
 
 def _hold_intent(situation: Situation, hold: Hold) -> NewIntent:
@@ -171,29 +212,30 @@ def _pause_or_skip(situation: Situation, intent: NewIntent) -> Step:
 
 def why_not_pause(status: str | None, *, is_ours: bool = False) -> str | None:
     """Why a campaign with this status needn't be paused; None where it must be, or where nobody knows."""
-    if status in {None, _RUNNING}:
+    if status in {None, Status.RUNNING}:
         return None
-    if status == _PAUSED:
+    if status == Status.PAUSED:
         return "already paused by Curfew" if is_ours else "already paused"
     return f"not running ({status})"
 
 
 def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Iterator[Step]:
-    timeline, now = situation.timeline, situation.now
-    held = timeline.holds(custody.due_at, now + _INSTANT)
-    if held:
-        yield Release(custody, f"left paused for a person to resume ({held[-1].because})")
+    why_stay = _why_stay_paused(situation, span)
+    if why_stay is not None:
+        if _holds_since(situation, custody):
+            yield Release(custody, why_stay)
         return
-    if span is not None:
+    resumes = [each for each in situation.known if each.action is Action.RESUME]
+    if any(each.state in _OPEN for each in resumes):
         return
     intent = _resume_intent(situation, custody)
-    if any(
-        each.action is Action.RESUME and each.due_at == intent.due_at and _is_real(each) for each in situation.known
-    ):
+    if situation.now >= intent.expires_at:
+        yield Decided(intent, State.MISSED, _TOO_LATE)
+        yield Release(custody, _TOO_LATE)
         return
-    if now >= intent.expires_at:
-        yield Decided(intent, State.MISSED, "more than 24 hours late; left paused for a person to resume")
-        return
+    if any(each.due_at == intent.due_at for each in resumes):
+        # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
+        intent = replace(intent, due_at=situation.now)
     reason = why_not_resume(situation.status)
     if reason is None:
         yield Due(intent)
@@ -206,27 +248,45 @@ def _resume_intent(situation: Situation, custody: Custody) -> NewIntent:
     timeline = situation.timeline
     ended = timeline.last_end(custody.due_at, situation.now)
     due_at = ended or max(situation.rules_since, custody.taken_at)
-    windows = span.windows if ended and (span := timeline.span_at(ended - _INSTANT)) else ()
+    windows = span.windows if ended and (span := timeline.span_at(ended - INSTANT)) else ()
     following = timeline.next_span(situation.now)
     limit = due_at + RESUME_LIMIT
+    is_overtaken = following is not None and following.start <= limit
     return NewIntent(
         account=situation.account,
         campaign=situation.campaign,
         action=Action.RESUME,
         due_at=due_at,
-        expires_at=min(limit, following.start) if following else limit,
+        expires_at=following.start if following is not None and is_overtaken else limit,
         rules=tuple(dict.fromkeys(window.rule for window in windows)),
         because="; ".join(dict.fromkeys(window.because for window in windows)) or "no rule keeps it paused any more",
         status_before=situation.status,
+        owes_resume=is_overtaken,
     )
 
 
-def why_not_resume(status: str | None, *, bounce_shield_at: str | None = None) -> str | None:
-    """Why a campaign in our custody isn't given back; None where it is, or where the list couldn't be had."""
-    if bounce_shield_at is not None:
+def why_not_resume(
+    status: str | None, *, bounce_shield_at: str | None = None, paused_since: datetime | None = None
+) -> str | None:
+    """Why a campaign in our custody isn't given back; None where it is, or where the list couldn't be had.
+
+    `bounce_shield_at` is the API's text of the safety stop, in UTC where it has no offset. It counts from
+    `paused_since` on: an older one was there when the campaign ran again. Text that names no instant counts as well.
+    """
+    if bounce_shield_at and bounce_shield_at.strip() and _is_since(bounce_shield_at.strip(), paused_since):
         return f"Bounce Shield stopped it ({bounce_shield_at}); a person must look at it first"
-    if status in {None, _PAUSED}:
+    if status in {None, Status.PAUSED}:
         return None
-    if status == _RUNNING:
+    if status == Status.RUNNING:
         return "already running: somebody resumed it"
     return f"not paused ({status})"
+
+
+def _is_since(text: str, instant: datetime | None) -> bool:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return True
+    is_day = ":" not in text
+    # The text may leave out the parts of a second.
+    return instant is None or is_day or at.replace(tzinfo=at.tzinfo or UTC) >= instant.replace(microsecond=0)

@@ -2,24 +2,41 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from rules.ruleset import Ruleset, Timeline
-from scheduler.errors import ApiError
+from scheduler.client import Campaign, Client
+from scheduler.errors import ApiError, KeyRefused
 from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
-from scheduler.ledger.records import Custody, Intent, Known, Seen, State
+from scheduler.ledger.records import Custody, Intent, Known, Seen, State, Status
 from scheduler.logs import logger
-from scheduler.plan import CATCH_UP, Decided, Due, Release, Situation, Step, Withdraw, plan
+from scheduler.plan import CATCH_UP, INSTANT, Decided, Due, Release, Situation, Step, Withdraw, plan
 
 # Pauses by id don't wait longer for the list; what it would have told is asked again at the next tick.
 LIST_TIMEOUT: Final = timedelta(seconds=10)
 
 _log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the API says of all campaigns; a status of None couldn't be had for certain."""
+
+    seen: Sequence[Seen]
+    statuses: Mapping[int, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What a pass has brought: calls to make, and steps that are worth a line in the log."""
+
+    intents: list[Intent]
+    steps: list[Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,144 +57,172 @@ class _Wanted:
 
 
 class Reconciler:
-    """Passes over all accounts, each as often as what is wanted of it has changed."""
+    """Passes over one account, each asking the API only where what is wanted has changed. They must not overlap."""
 
-    def __init__(self, ruleset: Ruleset, lanes: Iterable[Lane], writer: Writer, *, rules_since: datetime) -> None:
+    def __init__(self, ruleset: Ruleset, lane: Lane, writer: Writer, *, rules_since: datetime) -> None:
         self._ruleset = ruleset
-        self._lanes = tuple(lanes)
+        self._lane = lane
+        self._account = lane.name
         self._writer = writer
         self._rules_since = rules_since
-        self._done: dict[str, _Wanted] = {}
+        self._done: _Wanted | None = None
 
     async def run(self, now: datetime) -> None:
         """Make intents for every difference between what should be and what is, and queue them.
 
-        An account is asked for its list of campaigns only where an edge has passed, or a debt has changed, since the
+        The account is asked for its list of campaigns only where an edge has passed, or a debt has changed, since the
         last pass that had one; the first pass always asks.
 
         Raises:
             LedgerError: the ledger can't be read or written.
         """
-        await asyncio.gather(*(self._account(lane, now) for lane in self._lanes))
-
-    async def _account(self, lane: Lane, now: datetime) -> None:
-        custody = await self._writer.do(lambda connection: work.custody_of(connection, lane.name))
-        wanted = self._wanted(lane.name, custody.values(), now)
-        if self._done.get(lane.name) == wanted:
+        wanted = self._wanted(await self._custody(), now)
+        if self._done == wanted:
+            self._lane.wake()
             return
         # No call of the lane's may come between the list and what is made of it: a campaign that was paused meanwhile
         # would look like one that somebody has resumed.
         async with AsyncExitStack() as turn:
-            listed = await self._list(lane, turn)
-            intents = await self._writer.do(lambda connection: self._record(connection, lane.name, listed, now))
-        lane.add(intents)
-        if listed is not None:
-            self._done[lane.name] = wanted
+            listed = await self._list(turn)
+            recorded = await self._writer.do(lambda connection: self._record(connection, listed, now))
+        self._lane.add(recorded.intents)
+        for step in recorded.steps:
+            _report(self._account, step)
+        if listed is not None and None not in listed.statuses.values():
+            self._done = wanted
 
-    def _wanted(self, account: str, custody: Iterable[Custody], now: datetime) -> _Wanted:
-        campaigns = [None, *self._ruleset.named_campaigns(account), *(held.campaign for held in custody)]
-        timelines = {id(found): found for found in (self._ruleset.timeline(account, each) for each in campaigns)}
+    async def _custody(self) -> Mapping[int, Custody]:
+        return await self._writer.do(lambda connection: work.custody_of(connection, self._account))
+
+    def _wanted(self, custody: Mapping[int, Custody], now: datetime) -> _Wanted:
+        campaigns = [None, *self._ruleset.named_campaigns(self._account), *custody]
+        timelines = {id(found): found for found in (self._ruleset.timeline(self._account, each) for each in campaigns)}
         return _Wanted(
-            starts=frozenset(_state(timeline, now) for timeline in timelines.values()), owed=frozenset(custody)
+            starts=frozenset(_state(timeline, now) for timeline in timelines.values()),
+            owed=frozenset(custody.values()),
         )
 
-    async def _list(self, lane: Lane, turn: AsyncExitStack) -> list[Seen] | None:
-        """All campaigns of the account, with its turn kept; None where the API can't be asked in time."""
+    async def _list(self, turn: AsyncExitStack) -> _Listed | None:
+        """All campaigns of the account, with its turn kept; None where they can't be had in time."""
         try:
             async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
-                client = await turn.enter_async_context(lane.turn())
+                client = await turn.enter_async_context(self._lane.turn())
+                if self._lane.is_resting:
+                    return None
                 campaigns = await client.campaigns()
         except (ApiError, TimeoutError) as error:
+            if isinstance(error, KeyRefused):
+                self._lane.rest()
             reason = str(error) or f"no list within {LIST_TIMEOUT.total_seconds():.0f} s"
-            _log.warning("no list of campaigns", account=lane.name, error=reason)
+            _log.warning("no list of campaigns", account=self._account, error=reason)
             return None
-        return [Seen(campaign=each.id, name=each.name, status=each.status, folder=each.folder) for each in campaigns]
+        if not campaigns and await self._had_campaigns():
+            _log.warning("the list of campaigns is suddenly empty; the last one counts on", account=self._account)
+            return None
+        statuses = {each.id: each.status for each in campaigns} | await self._in_doubt(client, campaigns)
+        seen = [
+            Seen(campaign=each.id, name=each.name, status=statuses[each.id] or each.status, folder=each.folder)
+            for each in campaigns
+        ]
+        return _Listed(seen, statuses)
 
-    def _record(
-        self, connection: Connection, account: str, listed: Sequence[Seen] | None, now: datetime
-    ) -> list[Intent]:
-        work.store_list(connection, account, listed or (), now)
-        records = self._read(connection, account, now)
-        intents: list[Intent] = []
-        for situation in self._situations(account, records, listed, now):
+    async def _had_campaigns(self) -> bool:
+        return bool(await self._writer.do(lambda connection: work.stored_list(connection, self._account)))
+
+    async def _in_doubt(self, client: Client, campaigns: Iterable[Campaign]) -> dict[int, str | None]:
+        """What those do that run although we hold them: a list may be older than our pause, so each is asked itself."""
+        custody = await self._custody()
+        found: dict[int, str | None] = {
+            each.id: None for each in campaigns if each.id in custody and each.status == Status.RUNNING
+        }
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
+                for campaign in found:
+                    with suppress(ApiError):
+                        found[campaign] = (await client.campaign(campaign)).status
+        return found
+
+    def _record(self, connection: Connection, listed: _Listed | None, now: datetime) -> _Recorded:
+        work.store_list(connection, self._account, listed.seen if listed else (), now)
+        recorded = _Recorded([], [])
+        for situation in self._situations(self._read(connection, now), listed, now):
             for step in plan(situation):
-                intents += _perform(connection, step, now)
-        return intents
+                if isinstance(step, Due) and (added := work.record_intent(connection, step.intent, now)):
+                    recorded.intents.append(added)
+                elif isinstance(step, Due) or _perform(connection, step, now):
+                    recorded.steps.append(step)
+        return recorded
 
-    def _read(self, connection: Connection, account: str, now: datetime) -> _Records:
-        custody = work.custody_of(connection, account)
-        since = min([now - CATCH_UP, *self._span_starts(account, now), *(held.due_at for held in custody.values())])
+    def _read(self, connection: Connection, now: datetime) -> _Records:
+        custody = work.custody_of(connection, self._account)
+        # A hold before a span has a say in it.
+        since = min([now, *self._span_starts(now), *(held.due_at for held in custody.values())]) - CATCH_UP
         known: dict[int, list[Known]] = {}
-        for each in work.known_changes(connection, account, since):
+        for each in work.known_changes(connection, self._account, since):
             known.setdefault(each.campaign, []).append(each)
-        return _Records(custody, known, work.stored_list(connection, account))
+        return _Records(custody, known, work.stored_list(connection, self._account))
 
-    def _span_starts(self, account: str, now: datetime) -> list[datetime]:
-        campaigns = [None, *self._ruleset.named_campaigns(account)]
-        spans = (self._ruleset.timeline(account, campaign).span_at(now) for campaign in campaigns)
+    def _span_starts(self, now: datetime) -> list[datetime]:
+        campaigns = [None, *self._ruleset.named_campaigns(self._account)]
+        spans = (self._ruleset.timeline(self._account, campaign).span_at(now) for campaign in campaigns)
         return [span.start for span in spans if span is not None]
 
-    def _situations(
-        self, account: str, records: _Records, listed: Sequence[Seen] | None, now: datetime
-    ) -> Iterable[Situation]:
-        statuses = {each.campaign: each.status for each in listed or ()}
-        for campaign in sorted(self._subjects(account, records, listed)):
+    def _situations(self, records: _Records, listed: _Listed | None, now: datetime) -> Iterable[Situation]:
+        for campaign in sorted(self._subjects(records, listed)):
             yield Situation(
-                account=account,
+                account=self._account,
                 campaign=campaign,
-                timeline=self._ruleset.timeline(account, campaign),
+                timeline=self._ruleset.timeline(self._account, campaign),
                 now=now,
                 rules_since=self._rules_since,
-                status=statuses.get(campaign),
+                status=listed.statuses.get(campaign) if listed else None,
                 custody=records.custody.get(campaign),
                 known=records.known.get(campaign, ()),
             )
 
-    def _subjects(self, account: str, records: _Records, listed: Sequence[Seen] | None) -> set[int]:
+    def _subjects(self, records: _Records, listed: _Listed | None) -> set[int]:
         waiting = {
             campaign for campaign, known in records.known.items() if any(each.state is State.WAITING for each in known)
         }
-        subjects = {*self._ruleset.named_campaigns(account), *records.custody, *waiting}
-        if not self._ruleset.selects_unnamed(account):
+        subjects = {*self._ruleset.named_campaigns(self._account), *records.custody, *waiting}
+        if not self._ruleset.selects_unnamed(self._account):
             return subjects
         if listed is not None:
-            return subjects | {each.campaign for each in listed}
+            return subjects | set(listed.statuses)
         # The stored list says which campaigns there are, not what they do now: those that ran are paused unseen.
-        return subjects | {each.campaign for each in records.stored if each.status == "RUNNING"}
+        return subjects | {each.campaign for each in records.stored if each.status == Status.RUNNING}
 
 
 def _state(timeline: Timeline, now: datetime) -> tuple[tuple[str, ...], datetime | None, datetime | None]:
     span = timeline.span_at(now)
-    holds = timeline.holds(now - CATCH_UP, now + timedelta(microseconds=1))
+    holds = timeline.holds(now - CATCH_UP, now + INSTANT)
     rules = tuple(rule.name for rule in timeline.rules)
     return rules, span.start if span else None, holds[-1].at if holds else None
 
 
-def _perform(connection: Connection, step: Step, now: datetime) -> list[Intent]:
+def _perform(connection: Connection, step: Decided | Withdraw | Release, now: datetime) -> bool:
+    """Record a step that needs no call; False where it's on record already."""
+    match step:
+        case Decided(new, state, reason):
+            return work.record_decision(connection, new, state, reason, now) is not None
+        case Withdraw(account, known, reason):
+            return work.withdraw(connection, account, known, reason, now)
+        case Release(custody, reason):
+            return work.release(connection, custody, reason, now)
+
+
+def _report(account: str, step: Step) -> None:
     match step:
         case Due(new):
-            added = work.record_intent(connection, new, now)
-            return [] if added is None else [added]
+            # Nothing else has this instant and this campaign, unless two daemons work on one ledger.
+            facts = {"campaign": new.campaign, "due_at": new.due_at}
+            _log.warning(f"{new.action} is on record already, and isn't made again", account=account, **facts)
         case Decided(new, state, reason):
-            if work.record_decision(connection, new, state, reason, now) is not None:
-                _report(step)
-        case Withdraw(account, known, reason):
-            if work.withdraw(connection, account, known, reason, now):
-                facts = {"account": account, "campaign": known.campaign, "due_at": known.due_at}
-                _log.info(f"{known.action} skipped", **facts, reason=reason)
+            write = _log.error if state is State.MISSED else _log.info
+            facts = {"campaign": new.campaign, "rules": ", ".join(new.rules), "due_at": new.due_at, "reason": reason}
+            write(f"{new.action} {state}", account=account, **facts)
+        case Withdraw(_, known, reason):
+            facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
+            _log.info(f"{known.action} skipped", account=account, **facts)
         case Release(custody, reason):
-            if work.release(connection, custody, reason, now):
-                _log.info("custody released", account=custody.account, campaign=custody.campaign, reason=reason)
-    return []
-
-
-def _report(step: Decided) -> None:
-    write = _log.error if step.state is State.MISSED else _log.info
-    write(
-        f"{step.intent.action} {step.state}",
-        account=step.intent.account,
-        campaign=step.intent.campaign,
-        rules=", ".join(step.intent.rules),
-        due_at=step.intent.due_at,
-        reason=step.reason,
-    )
+            _log.info("custody released", account=account, campaign=custody.campaign, reason=reason)

@@ -1,20 +1,29 @@
 """What the tests of `scheduler/` share: a clock to move, a chance that never waits, ledgers and rules from text."""
 
+import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import structlog
+from structlog.testing import capture_logs
 
 from rules.document import read
 from rules.ruleset import Action, Ruleset, compile_rules
 from rules.source import parse
 from scheduler import schema
+from scheduler.client import Client
+from scheduler.lanes import Lane
+from scheduler.ledger import reports
 from scheduler.ledger.database import Database, Writer
 from scheduler.ledger.records import NewIntent
+from scheduler.sandbox import Entry, Sandbox
 from scheduler.settings import Account
 
 KEY = "swordfish-0123456789"
@@ -118,3 +127,75 @@ async def writing_to(database: Database) -> AsyncIterator[Writer]:
         yield writer
     finally:
         await writer.close()
+
+
+class Luck(random.Random):
+    """Full jitter that always draws the same part of its limit, from 0 to 1."""
+
+    def __init__(self, part: float) -> None:
+        super().__init__()
+        self.part = part
+
+    def random(self) -> float:
+        return self.part
+
+
+@asynccontextmanager
+async def lane_to(
+    sandbox: Sandbox,
+    writer: Writer,
+    clock: Callable[[], datetime],
+    *,
+    name: str = "main",
+    company_id: int | None = None,
+    chance: random.Random | None = None,
+    dry_run: bool = False,
+) -> AsyncIterator[Lane]:
+    """The lane of one account of a sandbox, over real sockets."""
+    async with Client(account(sandbox.base_url, name=name, company_id=company_id)) as client:
+        yield Lane(name, client, writer, claimant="me", now=clock, chance=chance or NoWaiting(), dry_run=dry_run)
+
+
+@asynccontextmanager
+async def at_work(*lanes: Lane) -> AsyncIterator[None]:
+    """Lanes that run meanwhile; a fault of one is raised at the end."""
+    tasks = [asyncio.create_task(lane.run()) for lane in lanes]
+    try:
+        yield
+    finally:
+        for lane in lanes:
+            lane.stop()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*tasks)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait for something that is about to happen."""
+    try:
+        async with asyncio.timeout(20):
+            while not await holds():
+                await asyncio.sleep(0.001)
+    except TimeoutError:
+        raise AssertionError(f"it didn't come true: {what}") from None
+
+
+async def audit(writer: Writer) -> list[dict[str, Any]]:
+    """The audit log as the verb reads it, after all that the writer was asked before."""
+    return await writer.do(lambda connection: reports.audit_lines(connection, reports.AuditFilter()))
+
+
+def posts(sandbox: Sandbox) -> Sequence[Entry]:
+    """The pauses and resumes that a sandbox was sent, in order."""
+    return [entry for entry in sandbox.log if entry.call in {"pause", "run"}]
+
+
+@contextmanager
+def captured_logs() -> Iterator[list[Any]]:
+    """The log lines of whatever level that are written meanwhile, each as a dict."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    try:
+        with capture_logs() as lines:
+            yield lines
+    finally:
+        structlog.configure(**before)

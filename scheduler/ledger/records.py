@@ -7,6 +7,17 @@ from enum import StrEnum
 from rules.ruleset import Action
 
 
+class Status(StrEnum):
+    """What a campaign is doing, in the API's own words."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    DRAFT = "DRAFT"
+    EDITED = "EDITED"
+
+
 class State(StrEnum):
     """How far an intent is; all but the first two are how it ended."""
 
@@ -34,8 +45,9 @@ class Outcome(StrEnum):
 class NewIntent:
     """That one campaign is due to be paused or resumed at one instant, and why.
 
-    `expires_at` is when it's no longer wanted. `status_before` is what the campaign was doing when this was planned,
-    None where nobody could tell. `owes_resume`: a pause that is to be given back at the end of its span.
+    `expires_at` is when it's no longer wanted. `status_before` is what the campaign was doing before a call of ours
+    could change it, None where nobody could tell. `owes_resume`: a pause that is to be given back at the end of its
+    span; a resume that stays owed when it has expired, since a window follows whose end gives it back.
     """
 
     account: str
@@ -51,11 +63,17 @@ class NewIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent(NewIntent):
-    """An intent as recorded: how often it was tried, and not before when it's to be tried again."""
+    """An intent as recorded: how often it was tried, and not before when it's to be tried again.
+
+    It waits for that since `waits_since`: the end of the last attempt, or when it was recorded. `may_have_acted`: a
+    call went out of which nobody knows whether it did its work.
+    """
 
     id: int
     attempts: int = 0
     next_attempt_at: datetime
+    waits_since: datetime
+    may_have_acted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +85,7 @@ class Known:
     due_at: datetime
     expires_at: datetime
     state: State
+    may_have_acted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +100,11 @@ class Custody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How an attempt ended, in the API's own words; `retry_after` from its end on, where it's to be tried again."""
+    """How an attempt ended, in the API's own words.
+
+    `retry_after` counts from its end on, where it's to be tried again. `may_have_acted`: its call may have done its
+    work all the same.
+    """
 
     outcome: Outcome
     reason: str | None = None
@@ -89,7 +112,7 @@ class Result:
     error_code: str | None = None
     error_message: str | None = None
     retry_after: timedelta | None = None
-    status_before: str | None = None
+    may_have_acted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

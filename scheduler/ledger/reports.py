@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, select
 
 from scheduler.ledger.records import State, error_text
 from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents
+
+# What the audit log has for an attempt that has no outcome yet.
+UNDER_WAY: Final = "under way"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

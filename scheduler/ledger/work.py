@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
-from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome, Result, Seen, State
+from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome, Result, Seen, State, Status
 from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
 
 _OPEN: Final = (State.WAITING, State.CALLING)
@@ -61,26 +61,28 @@ def note(
     connection.execute(insert(journal).values(row))
 
 
-def interrupt_attempts(connection: Connection, now: datetime) -> int:
+def interrupt_attempts(connection: Connection) -> int:
     """Close what an earlier daemon left under way: nobody knows whether those calls arrived, so they are due again."""
     reason = "the daemon ended before the answer was recorded; sent again"
     cut_off = update(attempts).where(attempts.c.outcome.is_(None))
     connection.execute(cut_off.values(outcome=Outcome.INTERRUPTED, reason=reason))
     calling = update(intents).where(intents.c.state == State.CALLING)
-    return connection.execute(calling.values(state=State.WAITING, next_attempt_at=now)).rowcount
+    return connection.execute(calling.values(state=State.WAITING, next_attempt_at=None)).rowcount
 
 
 def open_intents(connection: Connection, account: str) -> list[Intent]:
     """The intents of an account that aren't ended, oldest first."""
-    query = select(intents).where(intents.c.account == account, intents.c.state.in_(_OPEN)).order_by(intents.c.id)
-    return [_intent(row) for row in connection.execute(query).mappings()]
+    last = select(func.max(attempts.c.finished_at, type_=attempts.c.finished_at.type))
+    finished_at = last.where(attempts.c.intent_id == intents.c.id).scalar_subquery().label("finished_at")
+    query = select(intents, finished_at).where(intents.c.account == account, intents.c.state.in_(_OPEN))
+    rows = connection.execute(query.order_by(intents.c.id)).mappings()
+    return [_intent(row, waits_since=row["finished_at"] or row["recorded_at"]) for row in rows]
 
 
 def known_changes(connection: Connection, account: str, since: datetime) -> list[Known]:
     """What is recorded for an account and still open, or due at `since` or later, in the order of the due times."""
-    columns = (intents.c.campaign, intents.c.action, intents.c.due_at, intents.c.expires_at, intents.c.state)
     is_of_interest = or_(intents.c.due_at >= since, intents.c.state.in_(_OPEN))
-    query = select(*columns).where(intents.c.account == account, is_of_interest).order_by(intents.c.due_at)
+    query = select(intents).where(intents.c.account == account, is_of_interest).order_by(intents.c.due_at)
     return [
         Known(
             campaign=row.campaign,
@@ -88,6 +90,7 @@ def known_changes(connection: Connection, account: str, since: datetime) -> list
             due_at=row.due_at,
             expires_at=row.expires_at,
             state=State(row.state),
+            may_have_acted=row.may_have_acted,
         )
         for row in connection.execute(query)
     ]
@@ -109,9 +112,28 @@ def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) 
     return connection.execute(orphans.values(values)).rowcount
 
 
+def release_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> list[Custody]:
+    """Owe nothing any more to accounts that the file doesn't have: nobody could pay; gives what was owed to them."""
+    reason = "its account isn't in the file any more; left paused for a person to resume"
+    orphans = _held(connection, custody.c.account.not_in(list(accounts)))
+    for held in orphans:
+        missed = NewIntent(
+            account=held.account,
+            campaign=held.campaign,
+            action=Action.RESUME,
+            due_at=now,
+            expires_at=now,
+            rules=(),
+            because=reason,
+        )
+        record_decision(connection, missed, State.MISSED, reason, now)
+        release(connection, held, reason, now)
+    return orphans
+
+
 def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
     """Record that a change is due; None where it's on record already. One that was only simulated is due again."""
-    row = _row(new) | {"state": State.WAITING, "next_attempt_at": now, "recorded_at": now}
+    row = _row(new) | {"state": State.WAITING, "next_attempt_at": now, "recorded_at": now, "may_have_acted": False}
     return _added(connection, row)
 
 
@@ -128,11 +150,36 @@ def decide_open(connection: Connection, intent: Intent, state: State, reason: st
     return connection.execute(waiting.values(values)).rowcount == 1
 
 
+def expire(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
+    """End a waiting intent that isn't wanted any more; False where it isn't waiting any more.
+
+    What a resume couldn't give back is left to a person, unless a window follows whose end gives it back.
+    """
+    is_ended = decide_open(connection, intent, state, reason, now)
+    if is_ended and intent.action is Action.RESUME and not intent.owes_resume:
+        release(connection, intent, "it couldn't be resumed in time; left paused for a person to resume", now)
+    return is_ended
+
+
 def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: datetime) -> int | None:
-    """Claim a waiting intent and number its next attempt, from 1; None where somebody else has it, or it has ended."""
+    """Claim a waiting intent and number its next attempt, from 1; None where somebody else has it, or it has ended.
+
+    A resume ends here, skipped, where nothing is owed any more. From here on its call may have acted, until
+    `finish_attempt` says that it hasn't; what the campaign did before is kept with it.
+    """
     claim = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
-    values = {"state": State.CALLING, "claimed_by": claimed_by, "attempts": intents.c.attempts + 1}
+    if intent.action is Action.RESUME:
+        claim = claim.where(select(custody).where(_is(custody, intent.account, intent.campaign)).exists())
+    values = {
+        "state": State.CALLING,
+        "claimed_by": claimed_by,
+        "attempts": intents.c.attempts + 1,
+        "status_before": intent.status_before,
+        "may_have_acted": True,
+    }
     if connection.execute(claim.values(values)).rowcount != 1:
+        # What still waits is a resume that nobody is owed.
+        decide_open(connection, intent, State.SKIPPED, "it isn't in our custody any more", now)
         return None
     number = connection.execute(select(intents.c.attempts).where(intents.c.id == intent.id)).scalar_one()
     connection.execute(insert(attempts).values(intent_id=intent.id, number=number, started_at=now))
@@ -158,12 +205,12 @@ def finish_attempt(connection: Connection, intent: Intent, number: int, result: 
     }
     if connection.execute(under_way.values(words)).rowcount != 1:
         raise LedgerError(f"attempt {number} of intent {intent.id} isn't under way")
-    connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(result, now)))
+    connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(intent, result, now)))
     if result.outcome is Outcome.SUCCEEDED:
-        _follow_success(connection, intent, result.status_before or intent.status_before, now)
-    elif result.outcome is Outcome.SKIPPED and intent.action is Action.RESUME:
-        # It isn't paused by us any more: what a person does with it from here on isn't ours to undo.
-        release(connection, intent, result.reason or "skipped", now)
+        _follow_success(connection, intent, now)
+    elif intent.action is Action.RESUME and result.outcome in {Outcome.SKIPPED, Outcome.FAILED}:
+        # It isn't paused by us any more, or left so for a person: what they do with it isn't ours to undo.
+        release(connection, intent, result.reason or "it can't be resumed; left paused for a person to resume", now)
 
 
 def release(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:
@@ -176,11 +223,20 @@ def release(connection: Connection, held: Custody | Intent, reason: str, now: da
 
 def custody_of(connection: Connection, account: str) -> dict[int, Custody]:
     """The campaigns of an account that we owe a resume."""
+    return {held.campaign: held for held in _held(connection, custody.c.account == account)}
+
+
+def owed(connection: Connection, account: str, campaign: int) -> Custody | None:
+    """The debt to one campaign; None where there is none."""
+    return next(iter(_held(connection, _is(custody, account, campaign))), None)
+
+
+def _held(connection: Connection, which: Any) -> list[Custody]:
     joined = select(custody, intents.c.due_at).join_from(custody, intents, custody.c.intent_id == intents.c.id)
-    return {
-        row.campaign: Custody(account=account, campaign=row.campaign, taken_at=row.taken_at, due_at=row.due_at)
-        for row in connection.execute(joined.where(custody.c.account == account))
-    }
+    return [
+        Custody(account=row.account, campaign=row.campaign, taken_at=row.taken_at, due_at=row.due_at)
+        for row in connection.execute(joined.where(which).order_by(custody.c.account, custody.c.campaign))
+    ]
 
 
 def store_list(connection: Connection, account: str, seen: Iterable[Seen], now: datetime) -> None:
@@ -233,10 +289,10 @@ def _added(connection: Connection, row: dict[str, Any]) -> Intent | None:
     simulated = intents.c.state == State.SIMULATED
     added = add.on_conflict_do_update(index_elements=key, set_=row, where=simulated).returning(intents)
     found = connection.execute(added).mappings().first()
-    return None if found is None else _intent(found)
+    return None if found is None else _intent(found, waits_since=found["recorded_at"])
 
 
-def _intent(row: RowMapping) -> Intent:
+def _intent(row: RowMapping, *, waits_since: datetime) -> Intent:
     return Intent(
         id=row["id"],
         account=row["account"],
@@ -250,26 +306,28 @@ def _intent(row: RowMapping) -> Intent:
         owes_resume=row["owes_resume"],
         attempts=row["attempts"],
         next_attempt_at=row["next_attempt_at"] or row["recorded_at"],
+        waits_since=waits_since,
+        may_have_acted=row["may_have_acted"],
     )
 
 
-def _after(result: Result, now: datetime) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": _NEXT_STATE[result.outcome], "reason": result.reason, "next_attempt_at": None}
-    if result.retry_after is not None:
-        values["next_attempt_at"] = now + result.retry_after
-    if result.status_before is not None:
-        values["status_before"] = result.status_before
-    return values
+def _after(intent: Intent, result: Result, now: datetime) -> dict[str, Any]:
+    return {
+        "state": _NEXT_STATE[result.outcome],
+        "reason": result.reason,
+        "next_attempt_at": None if result.retry_after is None else now + result.retry_after,
+        "may_have_acted": intent.may_have_acted or result.may_have_acted,
+    }
 
 
-def _follow_success(connection: Connection, intent: Intent, status_before: str | None, now: datetime) -> None:
-    is_taken = intent.action is Action.PAUSE and intent.owes_resume and status_before == "RUNNING"
+def _follow_success(connection: Connection, intent: Intent, now: datetime) -> None:
+    is_taken = intent.action is Action.PAUSE and intent.owes_resume and intent.status_before == Status.RUNNING
     if is_taken or intent.action is Action.RESUME:
         connection.execute(delete(custody).where(_is(custody, intent.account, intent.campaign)))
     if is_taken:
         row = {"account": intent.account, "campaign": intent.campaign, "taken_at": now, "intent_id": intent.id}
         connection.execute(insert(custody).values(row))
-    status = "PAUSED" if intent.action is Action.PAUSE else "RUNNING"
+    status = Status.PAUSED if intent.action is Action.PAUSE else Status.RUNNING
     connection.execute(update(campaigns).where(_is(campaigns, intent.account, intent.campaign)).values(status=status))
 
 

@@ -16,9 +16,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
+from scheduler import schema
 from scheduler.errors import LedgerError, LedgerInUse
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
+from scheduler.ledger.location import url_of
 from scheduler.ledger.lock import Lock, is_held, lock_path
 from tests.scheduler_fakes import FRIDAY, ledger_in, writing_to
 
@@ -92,6 +94,20 @@ def notes(database: Database) -> set[str]:
         found = {event for (event,) in connection.execute("SELECT event FROM journal")}
     connection.close()
     return found
+
+
+@pytest.mark.parametrize("name", ["q?x", "p%20x", "100%", "sp ace", "a#b&c=d", "żółć", "-", "file:x", ":memory:"])
+def test_a_path_means_the_file_that_it_names(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    ledger = Database(url_of(folder / name))
+    ledger.create()
+    schema.upgrade(ledger)
+    with ledger.writing() as connection:
+        work.note(connection, FRIDAY, "here")
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT event FROM journal")).scalar() == "here"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == [name]
 
 
 class TestGroupCommit:
@@ -248,6 +264,35 @@ class TestBrokenLedger:
         assert wrote.startswith(f"{folder}/curfew.db: ")
         assert "readonly" in wrote or "unable to open" in wrote
 
+    @pytest.mark.parametrize("has_writer", [False, True])
+    def test_a_ledger_that_may_only_be_read_is_read_also_while_a_daemon_writes(self, has_writer: bool) -> None:
+        script = (
+            "import os, sqlite3, sys\n"
+            "from sqlalchemy import text\n"
+            "from sqlalchemy.dialects import sqlite\n"
+            "from tests.scheduler_fakes import Database, Path\n"
+            "if os.getuid() == 0: os.setuid(65534)\n"
+            "with Database(f'sqlite:///{sys.argv[1]}/curfew.db').reading() as connection:\n"
+            "    print(connection.execute(text('SELECT event FROM journal')).scalar())\n"
+        )
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            ledger = ledger_in(folder)
+            with ledger.writing() as connection:
+                work.note(connection, FRIDAY, "kept")
+            writer = sqlite3.connect(ledger.path, isolation_level=None)
+            if has_writer:
+                writer.execute("BEGIN IMMEDIATE")
+                writer.execute("DELETE FROM journal")
+            for path in folder.iterdir():
+                path.chmod(0o444)
+            folder.chmod(0o555)
+            command = [sys.executable, "-c", script, name]
+            ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+            folder.chmod(0o700)
+            writer.close()
+            assert (ran.stdout, ran.stderr) == ("kept\n", "")
+
     async def test_a_writer_waits_for_another_process_for_a_moment(self, writer: Writer, ledger: Database) -> None:
         other = sqlite3.connect(ledger.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -318,6 +363,15 @@ class TestLock:
     def test_it_is_held_also_against_ourselves(self, ledger: Database) -> None:
         with Lock(ledger.path), pytest.raises(LedgerInUse), Lock(ledger.path):
             pass
+
+    def test_it_is_held_by_whatever_name_the_ledger_is_called(self, ledger: Database, tmp_path: Path) -> None:
+        (tmp_path / "file").symlink_to(ledger.path)
+        (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)
+        with Lock(ledger.path):
+            for name in (tmp_path / "file", tmp_path / "folder" / "curfew.db", tmp_path / "folder" / "file"):
+                assert is_held(name)
+                with pytest.raises(LedgerInUse), Lock(name):
+                    pass
 
     def test_looking_does_not_keep_a_daemon_from_starting(self, ledger: Database) -> None:
         lock_path(ledger.path).touch()

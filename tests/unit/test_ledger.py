@@ -51,6 +51,13 @@ def attempt(connection: Connection, intent: Intent, result: Result, now: datetim
     work.finish_attempt(connection, intent, number, result, now + timedelta(milliseconds=250))
 
 
+def owe(connection: Connection, intent: Intent) -> Intent:
+    """Have the campaign of an intent in custody."""
+    held = {"account": intent.account, "campaign": intent.campaign, "taken_at": FRIDAY, "intent_id": intent.id}
+    connection.execute(insert(custody).values(held))
+    return intent
+
+
 def the(connection: Connection, table: Any, **values: Any) -> Any:
     """The one row of a table with these values."""
     query = select(table)
@@ -263,27 +270,74 @@ class TestAttempts:
     def test_what_a_look_found_is_kept_for_the_next_attempt(self, ledger: Database) -> None:
         with ledger.writing() as connection:
             intent = recorded(connection, status_before=None)
-            attempt(connection, intent, replace(RETRIED, status_before="RUNNING"))
+            attempt(connection, replace(intent, status_before="RUNNING"), RETRIED)
             (again,) = work.open_intents(connection, "main")
             assert again.status_before == "RUNNING"
             attempt(connection, again, RETRIED)
             assert work.open_intents(connection, "main")[0].status_before == "RUNNING"
+
+    def test_what_a_look_found_is_there_although_the_process_ends_in_the_call(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection, status_before=None)
+            work.start_attempt(connection, replace(intent, status_before="RUNNING"), "dead:1", FRIDAY)
+        with ledger.writing() as connection:
+            work.interrupt_attempts(connection)
+            (again,) = work.open_intents(connection, "main")
+        assert (again.status_before, again.may_have_acted) == ("RUNNING", True)
+
+    @pytest.mark.parametrize(
+        ("before", "at_last", "after"),
+        [(False, False, False), (False, True, True), (True, False, True), (True, True, True)],
+    )
+    def test_a_call_that_may_have_arrived_is_remembered_until_a_look_says_that_it_did_not(
+        self, ledger: Database, before: bool, at_last: bool, after: bool
+    ) -> None:
+        with ledger.writing() as connection:
+            intent = replace(recorded(connection), may_have_acted=before)
+            number = work.start_attempt(connection, intent, "me", FRIDAY)
+            assert number == 1
+            assert the(connection, intents).may_have_acted
+            work.finish_attempt(connection, intent, number, replace(RETRIED, may_have_acted=at_last), FRIDAY)
+            assert [each.may_have_acted for each in work.open_intents(connection, "main")] == [after]
+            assert [each.may_have_acted for each in work.known_changes(connection, "main", FRIDAY)] == [after]
+
+    def test_a_wait_goes_on_since_the_end_of_the_last_attempt(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            assert intent.waits_since == FRIDAY
+            attempt(connection, intent, RETRIED, FRIDAY + HOUR)
+            (again,) = work.open_intents(connection, "main")
+            ended = FRIDAY + HOUR + timedelta(milliseconds=250)
+            assert (again.waits_since, again.next_attempt_at) == (ended, ended + 2 * SECOND)
+
+    def test_a_resume_of_what_nobody_is_owed_cannot_be_claimed_and_ends_with_its_reason(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            paused = owe(connection, recorded(connection))
+            owe(connection, recorded(connection, campaign=7))
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            work.release(connection, paused, "a hold", MONDAY)
+            assert work.start_attempt(connection, intent, "me", MONDAY) is None
+            row = the(connection, intents, id=intent.id)
+            assert (row.state, row.reason, row.attempts) == ("skipped", "it isn't in our custody any more", 0)
+            assert connection.execute(select(attempts)).all() == []
 
     def test_what_was_cut_off_is_marked_and_due_again_at_once(self, ledger: Database) -> None:
         with ledger.writing() as connection:
             cut_off, waiting, ended = (recorded(connection, campaign=number) for number in (1, 2, 3))
             attempt(connection, waiting, RETRIED)
             attempt(connection, ended, SUCCEEDED)
-            work.start_attempt(connection, cut_off, "dead:1", FRIDAY)
-            assert work.interrupt_attempts(connection, FRIDAY + HOUR) == 1
-            assert work.interrupt_attempts(connection, FRIDAY + HOUR) == 0
-            row = the(connection, attempts, intent_id=cut_off.id)
+            attempt(connection, cut_off, replace(RETRIED, retry_after=HOUR))
+            work.start_attempt(connection, cut_off, "dead:1", FRIDAY + SECOND)
+            assert work.interrupt_attempts(connection) == 1
+            assert work.interrupt_attempts(connection) == 0
+            row = the(connection, attempts, intent_id=cut_off.id, number=2)
             assert (row.outcome, row.finished_at) == ("interrupted", None)
             assert "sent again" in row.reason
-            again = the(connection, intents, id=cut_off.id)
-            assert (again.state, again.next_attempt_at) == ("waiting", FRIDAY + HOUR)
+            again = work.open_intents(connection, "main")[0]
+            assert (again.id, again.next_attempt_at) == (cut_off.id, FRIDAY)
             assert the(connection, intents, id=ended.id).state == "succeeded"
-            assert work.start_attempt(connection, cut_off, "me", FRIDAY + HOUR) == 2
+            assert work.start_attempt(connection, cut_off, "me", FRIDAY + HOUR) == 3
 
 
 class TestCustody:
@@ -304,7 +358,7 @@ class TestCustody:
     ) -> None:
         with ledger.writing() as connection:
             intent = recorded(connection, status_before=planned, owes_resume=owes_resume)
-            attempt(connection, intent, replace(SUCCEEDED, status_before=looked))
+            attempt(connection, replace(intent, status_before=looked or planned), SUCCEEDED)
             found = work.custody_of(connection, "main")
         held = Custody(account="main", campaign=CAMPAIGN, taken_at=FRIDAY + timedelta(milliseconds=250), due_at=FRIDAY)
         assert found == ({CAMPAIGN: held} if is_taken else {})
@@ -348,7 +402,45 @@ class TestCustody:
             assert work.custody_of(connection, "main") == {}
             assert the(connection, journal).details == {"why": "somebody resumed it"}
 
-    @pytest.mark.parametrize("result", [RETRIED, Result(outcome=Outcome.FAILED), Result(outcome=Outcome.SIMULATED)])
+    def test_a_resume_that_failed_for_good_leaves_it_to_a_person(self, ledger: Database) -> None:
+        """Or what they pause by hand months later would be taken for ours."""
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            attempt(connection, intent, Result(outcome=Outcome.FAILED, http_status=409), MONDAY)
+            assert work.custody_of(connection, "main") == {}
+            reason = "it can't be resumed; left paused for a person to resume"
+            assert the(connection, journal).details == {"why": reason}
+            assert [each["http_status"] for each in reports.failing_changes(connection, MONDAY)] == [409]
+
+    @pytest.mark.parametrize("is_overtaken", [False, True])
+    def test_a_resume_that_has_expired_leaves_it_to_a_person_unless_a_window_follows(
+        self, ledger: Database, is_overtaken: bool
+    ) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, replace(resume(), owes_resume=is_overtaken), MONDAY)
+            assert intent is not None
+            assert work.expire(connection, intent, State.MISSED, "late", MONDAY + DAY)
+            assert not work.expire(connection, intent, State.MISSED, "late", MONDAY + DAY)
+            assert list(work.custody_of(connection, "main")) == ([CAMPAIGN] if is_overtaken else [])
+
+    def test_what_is_owed_to_accounts_that_are_gone_is_a_missed_resume_and_said(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            for account in ("main", "gone"):
+                owe(connection, recorded(connection, account=account))
+            (released,) = work.release_orphans(connection, ["main"], MONDAY)
+            assert work.release_orphans(connection, ["main"], MONDAY) == []
+            assert (released.account, released.campaign) == ("gone", CAMPAIGN)
+            assert (work.owed(connection, "gone", CAMPAIGN), work.owed(connection, "main", 7)) == (None, None)
+            assert work.owed(connection, "main", CAMPAIGN) is not None
+            row = the(connection, intents, account="gone", action="resume")
+            reason = "its account isn't in the file any more; left paused for a person to resume"
+            assert (row.state, row.reason, row.due_at) == ("missed", reason, MONDAY)
+            assert events(connection) == ["custody released"]
+
+    @pytest.mark.parametrize("result", [RETRIED, Result(outcome=Outcome.SIMULATED)])
     def test_a_resume_without_success_leaves_the_debt(self, ledger: Database, result: Result) -> None:
         with ledger.writing() as connection:
             attempt(connection, recorded(connection), SUCCEEDED)
@@ -396,7 +488,7 @@ class TestLists:
         with ledger.writing() as connection:
             work.store_list(connection, "main", [Seen(campaign=CAMPAIGN, name="x", status="EDITED")], FRIDAY)
             work.store_list(connection, "acme", [Seen(campaign=CAMPAIGN, name="x", status="EDITED")], FRIDAY)
-            attempt(connection, recorded(connection, action=action), SUCCEEDED)
+            attempt(connection, owe(connection, recorded(connection, action=action)), SUCCEEDED)
             assert work.stored_list(connection, "main")[0].status == status
             assert work.stored_list(connection, "acme")[0].status == "EDITED"
 
@@ -507,7 +599,7 @@ class TestAudit:
     def test_a_call_that_was_cut_off_says_so_and_has_no_duration(self, ledger: Database) -> None:
         with ledger.writing() as connection:
             work.start_attempt(connection, recorded(connection), "me", FRIDAY)
-            work.interrupt_attempts(connection, FRIDAY + HOUR)
+            work.interrupt_attempts(connection)
         (line,) = self.lines(ledger)
         assert (line["outcome"], line["duration_ms"]) == ("interrupted", None)
         assert "sent again" in line["reason"]
@@ -561,7 +653,8 @@ class TestAudit:
     def test_lines_can_be_chosen(self, ledger: Database, chosen: dict[str, Any], campaigns: list[int]) -> None:
         with ledger.writing() as connection:
             attempt(connection, recorded(connection, campaign=1), RETRIED, FRIDAY)
-            attempt(connection, recorded(connection, campaign=2, action=Action.RESUME), SUCCEEDED, FRIDAY + HOUR)
+            second = owe(connection, recorded(connection, campaign=2, action=Action.RESUME))
+            attempt(connection, second, SUCCEEDED, FRIDAY + HOUR)
             nights = replace(new_intent(3, account="acme"), rules=("nights", "holidays"))
             work.record_decision(connection, nights, State.SKIPPED, "x", FRIDAY + 2 * HOUR)
         assert [line["campaign"] for line in self.lines(ledger, **chosen)] == campaigns
@@ -619,7 +712,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("path", "reason"),
         [
-            ("nowhere/curfew.db", "no such file or directory"),
+            ("nowhere/curfew.db", "the folder {folder}/nowhere is missing"),
             (".", "is a directory"),
             ("file/curfew.db", "not a directory"),
             ("x" * 300, "file name too long"),
@@ -635,7 +728,7 @@ class TestFiles:
             USES[use](database)
         assert str(caught.value).startswith(f"{database.name}: ")
         if use == "create":
-            assert str(caught.value) == f"{database.name}: {reason}"
+            assert str(caught.value) == f"{database.name}: {reason.format(folder=tmp_path)}"
 
     def test_a_ledger_that_is_not_there_says_who_makes_it(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/curfew.db")

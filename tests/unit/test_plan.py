@@ -36,9 +36,21 @@ def held(since: datetime = FRIDAY) -> Custody:
 
 
 def known(
-    state: State, at: datetime = FRIDAY, action: Action = Action.PAUSE, expires_at: datetime | None = None
+    state: State,
+    at: datetime = FRIDAY,
+    action: Action = Action.PAUSE,
+    expires_at: datetime | None = None,
+    *,
+    may_have_acted: bool = False,
 ) -> Known:
-    return Known(campaign=CAMPAIGN, action=action, due_at=at, expires_at=expires_at or at + 3 * DAY, state=state)
+    return Known(
+        campaign=CAMPAIGN,
+        action=action,
+        due_at=at,
+        expires_at=expires_at or at + 3 * DAY,
+        state=state,
+        may_have_acted=may_have_acted,
+    )
 
 
 def situation(
@@ -135,7 +147,7 @@ class TestPauseInsideASpan:
 
 
 class TestPauseOnRecord:
-    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("state", [each for each in State if each not in {State.SIMULATED, State.WAITING}])
     @pytest.mark.parametrize("status", ["PAUSED", "COMPLETED", None])
     def test_nothing_is_due_twice_where_it_does_not_run(self, state: State, status: str | None) -> None:
         assert planned(WEEKEND, SATURDAY, status, known(state)) == []
@@ -148,6 +160,30 @@ class TestPauseOnRecord:
     def test_what_began_to_run_since_is_paused_now_and_owed(self, state: State) -> None:
         intent = the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(state)))
         assert (intent.due_at, intent.expires_at, intent.owes_resume) == (SATURDAY, MONDAY, True)
+
+    def test_a_pause_that_waits_stays_due_where_nobody_knows_whether_it_runs(self) -> None:
+        assert planned(WEEKEND, SATURDAY, None, known(State.WAITING)) == []
+
+    @pytest.mark.parametrize(
+        ("status", "reason"), [("PAUSED", "already paused"), ("COMPLETED", "not running (COMPLETED)")]
+    )
+    def test_a_pause_that_waits_is_withdrawn_where_nothing_runs_any_more(self, status: str, reason: str) -> None:
+        """Or what a person has paused meanwhile would be paused again, and given back by us."""
+        waiting = known(State.WAITING)
+        assert planned(WEEKEND, SATURDAY, status, waiting) == [Withdraw("main", waiting, reason)]
+
+    @pytest.mark.parametrize("status", ["PAUSED", "COMPLETED"])
+    def test_after_a_call_that_may_have_arrived_its_lane_finds_out_who_paused_it(self, status: str) -> None:
+        assert planned(WEEKEND, SATURDAY, status, known(State.WAITING, may_have_acted=True)) == []
+
+    def test_a_dry_run_does_not_hide_that_it_began_to_run_since(self) -> None:
+        """Its own pause must not be taken for the one of the window's start, whose key is taken."""
+        records = (known(State.SKIPPED), known(State.SIMULATED, FRIDAY + HOUR))
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", *records)).due_at == SATURDAY
+
+    def test_a_pause_that_has_expired_does_not_keep_the_next_one_from_its_window(self) -> None:
+        expired = known(State.WAITING, FRIDAY - HOUR, expires_at=FRIDAY)
+        assert the_call(planned(WEEKEND, FRIDAY, "RUNNING", expired)).due_at == FRIDAY
 
     def test_a_simulated_pause_is_due_again_under_the_same_key(self) -> None:
         assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(State.SIMULATED))).due_at == FRIDAY
@@ -163,6 +199,23 @@ class TestPauseOnRecord:
     def test_what_a_person_resumed_inside_is_released_and_left_running(self) -> None:
         (step,) = planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED), custody=held())
         assert step == Release(held(), "somebody resumed it inside the window; left running")
+
+    def test_what_we_have_given_back_ourselves_is_paused_again(self) -> None:
+        """By a clock that was ahead, or by rules that were taken back."""
+        records = (known(State.SUCCEEDED), known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME))
+        intent = the_call(planned(WEEKEND, SATURDAY, "RUNNING", *records))
+        assert (intent.due_at, intent.owes_resume) == (SATURDAY, True)
+
+    def test_what_a_person_resumes_after_that_is_left_alone(self) -> None:
+        resumed = known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME)
+        records = (known(State.SUCCEEDED), resumed, known(State.SUCCEEDED, FRIDAY + 2 * HOUR))
+        (step,) = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=held(FRIDAY + 2 * HOUR))
+        assert isinstance(step, Release)
+
+    @pytest.mark.parametrize("state", [each for each in State if each is not State.SUCCEEDED])
+    def test_a_resume_of_ours_without_success_does_not_excuse_that_it_runs(self, state: State) -> None:
+        records = (known(State.SUCCEEDED), known(state, FRIDAY + HOUR, Action.RESUME, SATURDAY))
+        assert planned(WEEKEND, SATURDAY, "RUNNING", *records) == []
 
     def test_it_is_left_running_for_the_rest_of_the_window(self) -> None:
         assert planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED)) == []
@@ -233,7 +286,7 @@ class TestHolds:
         assert isinstance(call, Due)
         assert (call.intent.due_at, call.intent.owes_resume) == (SATURDAY_NOON, False)
         assert isinstance(skip, Decided)
-        assert (skip.intent.due_at, skip.reason) == (FRIDAY, "a hold has paused it, and leaves it so")
+        assert (skip.intent.due_at, skip.reason) == (FRIDAY, "a hold pauses it, and leaves it so")
 
     def test_a_start_after_the_hold_skips_both_where_nothing_runs(self) -> None:
         steps = planned(INSIDE, SATURDAY_NOON + HOUR, "COMPLETED")
@@ -260,6 +313,26 @@ class TestHolds:
         """It would owe a resume, and undo the hold on Monday."""
         records = (known(State.WAITING, FRIDAY - HOUR), known(State.SKIPPED))
         assert planned(BEFORE, FRIDAY + 2 * HOUR, "RUNNING", *records) == []
+
+    @pytest.mark.parametrize("status", ["RUNNING", None])
+    @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
+    def test_a_span_that_begins_while_a_hold_is_on_its_way_is_covered_by_it(
+        self, state: State, status: str | None
+    ) -> None:
+        """Two pauses would both have success, and the span's would be given back."""
+        skip = the_decision(planned(BEFORE, FRIDAY, status, known(state, FRIDAY - HOUR)))
+        assert (skip.intent.due_at, skip.reason) == (FRIDAY, "a hold pauses it, and leaves it so")
+
+    @pytest.mark.parametrize("state", [State.FAILED, State.MISSED, State.WAITING])
+    def test_what_the_span_pauses_for_a_hold_that_came_to_nothing_is_left_paused_too(self, state: State) -> None:
+        hold = known(state, FRIDAY - HOUR, expires_at=FRIDAY + 23 * HOUR)
+        intent = the_call(planned(BEFORE, FRIDAY + DAY, "RUNNING", hold, known(State.SKIPPED)))
+        assert (intent.due_at, intent.owes_resume) == (FRIDAY + DAY, False)
+
+    def test_a_hold_that_was_over_before_the_span_began_changes_nothing_for_it(self) -> None:
+        failed = known(State.FAILED, WEDNESDAY_NOON, expires_at=WEDNESDAY_NOON + DAY)
+        rules = rules_of(weekend(), HOLD % "Wed 12:00")
+        assert the_call(planned(rules, FRIDAY, "RUNNING", failed)).owes_resume
 
     def test_a_hold_outside_changes_nothing_for_the_span_after_it(self) -> None:
         done = known(State.SUCCEEDED, FRIDAY - HOUR)
@@ -305,11 +378,24 @@ class TestGiveBack:
         assert (skip.state, skip.reason, skip.intent.action) == (State.SKIPPED, reason, Action.RESUME)
         assert release == Release(held(), reason)
 
-    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
     @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
-    def test_a_resume_on_record_is_not_planned_again(self, state: State, status: str | None) -> None:
+    @pytest.mark.parametrize("due_at", [MONDAY, MONDAY + HOUR])
+    def test_one_debt_has_one_resume_at_a_time(self, state: State, status: str | None, due_at: datetime) -> None:
+        """A second one would undo what a person did after the first."""
+        on_its_way = known(state, due_at, Action.RESUME)
+        assert planned(WEEKEND, MONDAY + 2 * HOUR, status, on_its_way, custody=held()) == []
+
+    @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.SKIPPED, State.MISSED])
+    def test_what_is_owed_though_its_resume_has_ended_is_given_back_now(self, state: State) -> None:
+        """It was taken again since, withdrawn, or overtaken by a window that is gone."""
         done = known(state, MONDAY, Action.RESUME)
-        assert planned(WEEKEND, MONDAY + HOUR, status, done, custody=held()) == []
+        intent = the_call(planned(WEEKEND, MONDAY + HOUR, "PAUSED", done, custody=held()))
+        assert (intent.due_at, intent.expires_at) == (MONDAY + HOUR, MONDAY + DAY)
+
+    def test_nothing_is_given_back_before_the_window_that_it_was_paused_for(self) -> None:
+        """The clock was ahead, and has been put right."""
+        assert planned(WEEKEND, FRIDAY - HOUR, "PAUSED", known(State.SUCCEEDED), custody=held()) == []
 
     def test_a_simulated_resume_is_due_again(self) -> None:
         simulated = known(State.SIMULATED, MONDAY, Action.RESUME)
@@ -317,17 +403,25 @@ class TestGiveBack:
 
     @pytest.mark.parametrize(("late", "is_missed"), [(DAY - TICK, False), (DAY, True), (3 * DAY, True)])
     def test_a_resume_a_day_late_is_missed(self, late: timedelta, is_missed: bool) -> None:
-        (step,) = planned(WEEKEND, MONDAY + late, "PAUSED", custody=held())
+        step, *more = planned(WEEKEND, MONDAY + late, "PAUSED", custody=held())
         if is_missed:
+            reason = "more than 24 hours late; left paused for a person to resume"
             assert isinstance(step, Decided)
-            assert step.state is State.MISSED
-            assert step.reason == "more than 24 hours late; left paused for a person to resume"
+            assert (step.state, step.reason) == (State.MISSED, reason)
+            assert more == [Release(held(), reason)]
         else:
             assert isinstance(step, Due)
+            assert more == []
 
     def test_a_resume_is_wanted_until_the_next_window_begins(self) -> None:
         rules = rules_of(weekend(), "{name: lunch, campaigns: all, pause: {from: Mon 12:00, until: Mon 13:00}}")
-        assert the_call(planned(rules, MONDAY, "PAUSED", custody=held())).expires_at == MONDAY + 4 * HOUR
+        intent = the_call(planned(rules, MONDAY, "PAUSED", custody=held()))
+        assert (intent.expires_at, intent.owes_resume) == (MONDAY + 4 * HOUR, True)
+
+    def test_a_window_that_begins_when_a_resume_is_a_day_late_gives_it_back_at_its_own_end(self) -> None:
+        rules = rules_of(weekend(), "{name: lunch, campaigns: all, pause: {from: Tue 08:00, until: Tue 13:00}}")
+        intent = the_call(planned(rules, MONDAY, "PAUSED", custody=held()))
+        assert (intent.expires_at, intent.owes_resume) == (MONDAY + DAY, True)
 
     def test_a_resume_that_the_next_window_overtook_follows_that_window(self) -> None:
         rules = rules_of(weekend(), "{name: lunch, campaigns: all, pause: {from: Mon 12:00, until: Mon 13:00}}")
@@ -372,8 +466,10 @@ class TestRuleGone:
 
     def test_more_than_a_day_later_it_is_missed(self) -> None:
         ours = held(FRIDAY - 2 * DAY)
-        skip = the_decision(planned(NO_RULE, SATURDAY, "PAUSED", custody=ours, rules_since=SATURDAY - DAY))
+        skip, release = planned(NO_RULE, SATURDAY, "PAUSED", custody=ours, rules_since=SATURDAY - DAY)
+        assert isinstance(skip, Decided)
         assert skip.state is State.MISSED
+        assert release == Release(ours, skip.reason)
 
     def test_a_rule_that_is_still_quiet_keeps_it(self) -> None:
         assert planned(WEEKEND, SATURDAY, "PAUSED", known(State.SUCCEEDED), custody=held(FRIDAY + HOUR)) == []
@@ -392,6 +488,26 @@ class TestWithdraw:
         waiting = known(State.WAITING, FRIDAY - HOUR, Action.RESUME)
         steps = planned(WEEKEND, SATURDAY, "PAUSED", waiting, known(State.SKIPPED), custody=held(FRIDAY - DAY))
         assert [type(step) for step in steps] == [Withdraw]
+
+    def test_a_waiting_resume_of_what_we_do_not_hold_is_withdrawn(self) -> None:
+        waiting = known(State.WAITING, MONDAY, Action.RESUME)
+        assert planned(WEEKEND, MONDAY + HOUR, "PAUSED", waiting) == [
+            Withdraw("main", waiting, "it isn't in our custody any more")
+        ]
+
+    def test_a_waiting_resume_does_not_undo_a_hold(self) -> None:
+        rules = rules_of(weekend(), HOLD % "Mon 09:00")
+        waiting = known(State.WAITING, MONDAY, Action.RESUME)
+        steps = planned(rules, MONDAY + HOUR, "PAUSED", known(State.SUCCEEDED), waiting, custody=held())
+        reason = "left paused for a person to resume (stop: Mon 09:00)"
+        assert steps[0] == Withdraw("main", waiting, reason)
+        assert steps[-1] == Release(held(), reason)
+        assert not any(isinstance(step, Due) for step in steps)
+
+    def test_a_waiting_resume_is_withdrawn_when_the_clock_is_put_back_before_the_window(self) -> None:
+        waiting = known(State.WAITING, MONDAY, Action.RESUME)
+        (step,) = planned(WEEKEND, FRIDAY - HOUR, "PAUSED", known(State.SUCCEEDED), waiting, custody=held())
+        assert isinstance(step, Withdraw)
 
     def test_a_resume_is_not_sent_into_a_window_that_a_pause_is_due_in(self) -> None:
         waiting = known(State.WAITING, FRIDAY - HOUR, Action.RESUME)
@@ -438,6 +554,28 @@ def test_bounce_shield_keeps_a_campaign_whatever_its_status(status: str | None) 
     assert reason == "Bounce Shield stopped it (2026-11-28 10:00:00); a person must look at it first"
 
 
+@pytest.mark.parametrize(
+    ("text", "is_stop"),
+    [
+        ("2026-11-27T16:00:00Z", True),
+        ("2026-11-27 16:00:00", True),
+        ("2026-11-27T17:00:00.5+01:00", True),
+        ("2026-11-28", True),
+        ("2026-11-27", True),
+        ("yesterday", True),
+        ("2026-11-27T15:59:59Z", False),
+        ("2026-11-27 15:59:59", False),
+        ("2026-11-27T16:59:59+01:00", False),
+        ("2025-03-01T10:00:00Z", False),
+        ("", False),
+        (" ", False),
+    ],
+)
+def test_bounce_shield_counts_from_our_pause_on_and_where_nobody_can_tell_when_it_was(text: str, is_stop: bool) -> None:
+    since = FRIDAY + timedelta(milliseconds=500)
+    assert (why_not_resume("PAUSED", bounce_shield_at=text, paused_since=since) is not None) is is_stop
+
+
 # Laws, for any rules, records and instants.
 
 LAW = settings(max_examples=200, deadline=None, derandomize=True)
@@ -470,7 +608,10 @@ def situations(draw: st.DrawFn) -> Situation:
     rules, now = draw(st.sampled_from(_RULESETS)), draw(_INSTANTS)
     earlier = _INSTANTS.filter(lambda at: at <= now) if now > FRIDAY - 5 * DAY else st.just(now)
     keys = draw(st.lists(st.tuples(earlier, st.sampled_from(Action)), unique=True, max_size=4))
-    records = [known(draw(st.sampled_from(_ENDED)), at, action) for at, action in sorted(keys)]
+    records = [
+        known(draw(st.sampled_from(_ENDED)), at, action, may_have_acted=draw(st.booleans()))
+        for at, action in sorted(keys)
+    ]
     custody = held(draw(earlier) - MINUTE) if draw(st.booleans()) else None
     since = draw(earlier)
     return situation(rules, now, draw(_STATUSES), *records, custody=custody, rules_since=since)
@@ -519,7 +660,11 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
             event("resume")
             assert before.custody is not None
             assert before.timeline.span_at(before.now) is None
+            assert before.custody.due_at <= before.now
             assert not before.timeline.holds(before.custody.due_at, before.now + TICK)
+            assert not any(
+                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in before.known
+            )
             assert before.status in {"PAUSED", None}
 
 
@@ -556,7 +701,8 @@ def test_planning_again_at_the_same_instant_finds_nothing_to_do(before: Situatio
     on_record = {(each.action, each.due_at) for each in again.known}
     # The ledger takes each key once; a pause that failed at this very instant is tried again at the next.
     more = [step for step in plan(again) if not (isinstance(step, Due) and _key(step.intent) in on_record)]
-    assert more == []
+    # What another pause waited to do has been done.
+    assert [step for step in more if not (are_answered and isinstance(step, Withdraw))] == []
 
 
 @given(situations())

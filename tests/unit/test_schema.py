@@ -1,5 +1,6 @@
 """The migrations: one head, equal to the tables, up and down, and refused where they're newer than we are."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,10 +24,9 @@ def database(tmp_path: Path) -> Database:
     return database
 
 
-def migrate(connection: Connection, revision: str) -> None:
+def migrate(connection: Connection, revision: str, change: Callable[..., None] = command.upgrade) -> None:
     config = schema.configuration()
     config.attributes["connection"] = connection
-    change = command.downgrade if revision == "base" else command.upgrade
     change(config, revision)
 
 
@@ -69,7 +69,7 @@ def test_each_revision_goes_up_down_and_up_again_to_the_same_shape(database: Dat
             before = shape(connection)
             migrate(connection, script.revision)
             after = shape(connection)
-            migrate(connection, str(script.down_revision or "base"))
+            migrate(connection, str(script.down_revision or "base"), command.downgrade)
             assert shape(connection) == before
             migrate(connection, script.revision)
             assert shape(connection) == after
@@ -82,6 +82,24 @@ def test_a_migration_is_whole_or_not_at_all(database: Database) -> None:
         raise KeyboardInterrupt
     with database.writing() as connection:
         assert shape(connection) == []
+
+
+@pytest.mark.parametrize(("http_status", "may_have_acted"), [(None, True), (500, True), (401, False), (429, False)])
+def test_what_an_older_version_had_tried_is_known_to_have_been_refused_or_not(
+    database: Database, http_status: int | None, may_have_acted: bool
+) -> None:
+    at = "2026-11-27T16:00:00.000000Z"
+    with database.writing() as connection:
+        migrate(connection, "0001")
+        columns = "id, account, campaign, action, due_at, expires_at, rules, because, state, recorded_at"
+        for number in (1, 2):
+            values = f"{number}, 'main', {number}, 'pause', '{at}', '{at}', '[]', 'x', 'waiting', '{at}'"
+            connection.execute(text(f"INSERT INTO intents ({columns}) VALUES ({values})"))  # noqa: S608 -- our own text
+        attempt = text("INSERT INTO attempts (intent_id, number, started_at, http_status) VALUES (1, 1, :at, :status)")
+        connection.execute(attempt, {"at": at, "status": http_status})
+        migrate(connection, "head")
+        rows = connection.execute(text("SELECT may_have_acted FROM intents ORDER BY id")).scalars().all()
+    assert rows == [may_have_acted, False]
 
 
 def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(database: Database) -> None:

@@ -1,0 +1,398 @@
+"""The daemon inside the test's own process: what a process from outside can't be made to do at the right moment.
+
+Its clock stands on FRIDAY, where the weekend begins; the signals and the notification socket are real.
+"""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from scheduler import daemon as module
+from scheduler.daemon import Daemon, run
+from scheduler.errors import LedgerError, LedgerInUse, WrongFile
+from scheduler.jobs import Jobs
+from scheduler.ledger import reports, work
+from scheduler.ledger.database import Database
+from scheduler.ledger.lock import Lock
+from scheduler.ledger.records import Outcome, Result
+from scheduler.ledger.tables import attempts, custody, intents, journal
+from scheduler.sandbox import Fault, Sandbox
+from scheduler.settings import Settings, load
+from tests.scheduler_fakes import (
+    CAMPAIGN,
+    FRIDAY,
+    HOUR,
+    KEY,
+    Clock,
+    captured_logs,
+    ledger_in,
+    new_intent,
+    posts,
+    until,
+    weekend,
+)
+
+SECOND_ONE = CAMPAIGN + 1
+LONG = Fault(effect="delay", call="pause", delay=timedelta(seconds=5))
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    with captured_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(campaigns=2, api_key=KEY, now=lambda: FRIDAY).serving() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def notifications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Where systemd would listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listener
+
+
+def settings_in(folder: Path, base_url: str, *, accounts: str | None = None, rule: str | None = None) -> Settings:
+    file = folder / "curfew.yaml"
+    main = f"{{main: {{api_key: {KEY}, base_url: '{base_url}'}}}}"
+    file.write_text(
+        f"timezone: Europe/Warsaw\naccounts: {accounts or main}\nrules:\n  - {rule or weekend()}\n", encoding="utf-8"
+    )
+    return load(file, {})
+
+
+@dataclass
+class Running:
+    """A daemon that lives meanwhile, and its ledger."""
+
+    ledger: Database
+    sandbox: Sandbox
+    life: asyncio.Task[int]
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.life
+
+    def read(self, query: Any) -> list[Any]:
+        with self.ledger.reading() as connection:
+            return list(connection.execute(query).all())
+
+    async def are_paused(self) -> bool:
+        return all(campaign.status == "PAUSED" for campaign in self.sandbox.account().campaigns.values())
+
+    async def is_calling(self) -> bool:
+        return bool(posts(self.sandbox))
+
+
+@asynccontextmanager
+async def living(
+    sandbox: Sandbox, folder: Path, now: Callable[[], datetime] | None = None, *, dry_run: bool = False, **file: str
+) -> AsyncIterator[Running]:
+    """A daemon on a ledger of its own, at FRIDAY; it's cut off at the end, if it still lives."""
+    ledger = Database(f"sqlite:///{folder}/curfew.db")
+    if not ledger.path.exists():
+        ledger = ledger_in(folder)
+    settings = settings_in(folder, sandbox.base_url, **file)
+    daemon = Daemon(settings, ledger, dry_run=dry_run, now=now or Clock())
+    life = asyncio.create_task(daemon.live())
+    try:
+        yield Running(ledger, sandbox, life)
+    finally:
+        life.cancel()
+        await asyncio.wait([life])
+
+
+def send(number: signal.Signals) -> None:
+    """Send this process a signal, but only where the daemon listens: it would end the tests."""
+    assert signal.getsignal(number) not in {signal.SIG_DFL, signal.default_int_handler}
+    signal.raise_signal(number)
+
+
+def heard(listener: socket.socket) -> list[str]:
+    found = []
+    try:
+        while True:
+            found.append(listener.recv(4096).decode())
+    except BlockingIOError:
+        return found
+
+
+class TestLife:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+    async def test_from_its_start_to_a_signal_all_is_said_and_on_record(
+        self,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        logs: list[Any],
+        notifications: socket.socket,
+        number: signal.Signals,
+        code: int,
+    ) -> None:
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.are_paused, "all campaigns are paused")
+            assert heard(notifications) == ["READY=1"]
+            send(number)
+            assert await daemon.ended() == code
+        assert heard(notifications) == ["STOPPING=1"]
+        assert [row.event for row in daemon.read(select(journal).order_by(journal.c.id))] == [
+            "daemon started",
+            "file loaded",
+            "daemon stopped",
+        ]
+        assert (logs[0]["event"], logs[-1]) == (
+            "daemon started",
+            {"event": "daemon stopped", "log_level": "info", "why": number.name},
+        )
+        with daemon.ledger.reading() as connection:
+            newest = reports.newest_run(connection)
+        assert newest is not None
+        assert (newest.started_at, newest.last_tick_at, newest.stopped_at) == (FRIDAY, FRIDAY, FRIDAY)
+
+    async def test_after_its_end_nobody_listens_to_signals_any_more(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.are_paused, "all campaigns are paused")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    async def test_what_an_earlier_one_left_is_said_and_ended(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        ledger = ledger_in(tmp_path)
+        with ledger.writing() as connection:
+            cut_off = work.record_intent(connection, new_intent(), FRIDAY)
+            assert cut_off is not None
+            work.start_attempt(connection, cut_off, "an earlier one", FRIDAY)
+            work.record_intent(connection, new_intent(account="gone"), FRIDAY)
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.are_paused, "all campaigns are paused")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        assert [(line["event"], line["number"]) for line in logs if line["log_level"] == "warning"] == [
+            ("calls were cut off, and are due again", 1),
+            ("changes of accounts that aren't in the file any more were given up", 1),
+        ]
+        query = select(intents.c.account, intents.c.campaign, intents.c.state).order_by(intents.c.id)
+        assert daemon.read(query) == [
+            ("main", CAMPAIGN, "succeeded"),
+            ("gone", CAMPAIGN, "missed"),
+            ("main", SECOND_ONE, "succeeded"),
+        ]
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    async def test_what_is_owed_to_an_account_that_is_gone_is_said_and_left_to_a_person(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any], dry_run: bool
+    ) -> None:
+        """A renamed account must not make a debt vanish; a dry run only looks."""
+        ledger = ledger_in(tmp_path)
+        with ledger.writing() as connection:
+            taken = work.record_intent(connection, new_intent(account="old"), FRIDAY)
+            assert taken is not None
+            work.start_attempt(connection, taken, "an earlier one", FRIDAY)
+            work.finish_attempt(connection, taken, 1, Result(outcome=Outcome.SUCCEEDED), FRIDAY)
+        async with living(sandbox, tmp_path, dry_run=dry_run) as daemon:
+            await until(lambda: has_calls(sandbox), "it works")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        said = [(line["account"], line["campaign"]) for line in logs if line["log_level"] == "error"]
+        missed = daemon.read(select(intents.c.account).where(intents.c.state == "missed"))
+        assert (said, missed) == (([], []) if dry_run else ([("old", CAMPAIGN)], [("old",)]))
+        assert len(daemon.read(select(custody).where(custody.c.account == "old"))) == dry_run
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job wakes the daemon, as after a clock that was put back; its own patience is short."""
+    monkeypatch.setattr(module, "TICK", timedelta(milliseconds=10))
+    monkeypatch.setattr(Jobs, "start", lambda *_: None)
+    monkeypatch.setattr(Jobs, "stop", lambda _: None)
+
+
+@pytest.mark.usefixtures("quick")
+class TestPasses:
+    async def test_they_go_on_though_no_job_comes(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        clock = Clock(FRIDAY - HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: has_calls(sandbox), "it has asked for the list")
+            clock.now = FRIDAY
+            await until(daemon.are_paused, "all campaigns are paused")
+
+    async def test_an_account_that_hangs_holds_up_no_other(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        window = "campaigns: all, pause: {from: Fri 17:00, until: Mon 08:00}"
+        rule = f"{{name: a, account: main, {window}}}\n  - {{name: b, account: slow, {window}}}"
+        clock = Clock(FRIDAY - HOUR)
+        async with Sandbox(campaigns=1, api_key=KEY).serving() as slow:
+            slow.add_fault(Fault(effect="delay", call="list", delay=timedelta(seconds=5)))
+            keys = {"main": sandbox.base_url, "slow": slow.base_url}
+            accounts = ", ".join(f"{name}: {{api_key: {KEY}, base_url: '{url}'}}" for name, url in keys.items())
+            async with living(sandbox, tmp_path, clock, accounts=f"{{{accounts}}}", rule=rule) as daemon:
+                await until(lambda: has_calls(slow), "the slow one is asked")
+                await until(lambda: has_calls(sandbox), "the quick one is asked")
+                clock.now = FRIDAY
+                await until(daemon.are_paused, "all campaigns of the quick one are paused")
+                # Its passes don't overlap: there's one that waits.
+                assert [entry.answered_at for entry in slow.log] == [None]
+
+
+class TestDrain:
+    async def test_a_call_that_outlasts_the_limit_is_cut_off_and_due_again(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "DRAIN_LIMIT", timedelta(milliseconds=50))
+        sandbox.add_fault(LONG)
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.is_calling, "a call is under way")
+            began = time.monotonic()
+            send(signal.SIGTERM)
+            assert await daemon.ended() == 0
+            assert 0.05 <= time.monotonic() - began < 3
+        assert [row.outcome for row in daemon.read(select(attempts))] == [None]
+        assert "calls are cut off; they are due again at the next start" in [line["event"] for line in logs]
+        assert [row.state for row in daemon.read(select(intents).order_by(intents.c.id))] == ["calling", "waiting"]
+
+    async def test_a_second_signal_ends_it_at_once_as_the_first_one_said(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        sandbox.add_fault(LONG)
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.is_calling, "a call is under way")
+            began = time.monotonic()
+            send(signal.SIGTERM)
+            await asyncio.sleep(0.02)
+            assert not daemon.life.done()
+            send(signal.SIGINT)
+            assert await daemon.ended() == 0
+            assert time.monotonic() - began < 3
+        assert logs[-1]["why"] == "SIGTERM"
+
+    async def test_a_call_that_ends_within_the_limit_is_recorded_and_no_other_is_begun(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        sandbox.add_fault(Fault(effect="delay", call="pause", delay=timedelta(milliseconds=100)))
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.is_calling, "a call is under way")
+            send(signal.SIGTERM)
+            assert await daemon.ended() == 0
+        assert [row.outcome for row in daemon.read(select(attempts))] == ["succeeded"]
+        assert len(posts(sandbox)) == 1
+
+    async def test_a_pass_that_is_under_way_ends_first_and_what_it_plans_is_left_for_the_next_start(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=100)))
+        async with living(sandbox, tmp_path) as daemon:
+            await until(lambda: has_calls(sandbox), "the list is under way")
+            send(signal.SIGTERM)
+            assert await daemon.ended() == 0
+        assert [row.state for row in daemon.read(select(intents))] == ["waiting", "waiting"]
+        assert posts(sandbox) == []
+
+
+async def has_calls(sandbox: Sandbox) -> bool:
+    return bool(sandbox.log)
+
+
+class FaultyClock(Clock):
+    """A clock that can't be read any more once it's broken."""
+
+    is_broken = False
+
+    def __call__(self) -> datetime:
+        if self.is_broken:
+            raise ZeroDivisionError("the clock is broken")
+        return super().__call__()
+
+
+Break = Callable[[Running, FaultyClock], None]
+
+
+def lose_the_ledger(daemon: Running, _: FaultyClock) -> None:
+    for each in daemon.ledger.path.parent.glob("curfew.db*"):
+        each.unlink()
+
+
+def break_the_clock(_: Running, clock: FaultyClock) -> None:
+    clock.is_broken = True
+
+
+class TestFaults:
+    @pytest.mark.parametrize("call", ["list", "pause"], ids=["of a pass", "of a lane"])
+    @pytest.mark.parametrize(
+        ("break_it", "error"), [(lose_the_ledger, LedgerError), (break_the_clock, ZeroDivisionError)]
+    )
+    async def test_a_fault_ends_the_daemon_and_is_shown_as_what_it_is(
+        self,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        notifications: socket.socket,
+        call: Any,
+        break_it: Break,
+        error: type[Exception],
+    ) -> None:
+        sandbox.add_fault(Fault(effect="delay", call=call, delay=timedelta(milliseconds=50)))
+        clock = FaultyClock()
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: is_under_way(sandbox, call), "the call is under way")
+            break_it(daemon, clock)
+            with pytest.raises(error):
+                await daemon.ended()
+        assert heard(notifications) == ["READY=1", "STOPPING=1"]
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    async def test_where_the_ledger_cannot_be_opened_it_does_not_start(
+        self, sandbox: Sandbox, tmp_path: Path, notifications: socket.socket
+    ) -> None:
+        ledger = Database(f"sqlite:///{tmp_path}/nowhere/curfew.db")
+        with pytest.raises(LedgerError):
+            await Daemon(settings_in(tmp_path, sandbox.base_url), ledger).live()
+        assert heard(notifications) == []
+        assert sandbox.log == []
+
+
+async def is_under_way(sandbox: Sandbox, call: str) -> bool:
+    return any(entry.call == call for entry in sandbox.log)
+
+
+class TestRun:
+    def test_without_a_key_it_does_not_start(self, tmp_path: Path) -> None:
+        settings = settings_in(tmp_path, "", accounts="{main: {credential: woodpecker}}")
+        database = Database(f"sqlite:///{tmp_path}/curfew.db")
+        with pytest.raises(WrongFile, match="systemd credentials are there for the service only"):
+            run(settings, database)
+        assert not database.path.exists()
+
+    def test_two_do_not_work_on_one_ledger(self, tmp_path: Path) -> None:
+        settings = settings_in(tmp_path, "http://127.0.0.1:9/rest")
+        database = ledger_in(tmp_path)
+        with Lock(database.path), pytest.raises(LedgerInUse):
+            run(settings, database)
+
+    def test_a_new_ledger_is_made_and_brought_up_to_date_before_the_daemon_lives(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = settings_in(tmp_path, "http://127.0.0.1:9/rest")
+        database = Database(f"sqlite:///{tmp_path}/curfew.db")
+
+        async def live(_: Daemon) -> int:
+            with database.reading() as connection:
+                assert reports.newest_run(connection) is None
+            return 7
+
+        monkeypatch.setattr(Daemon, "live", live)
+        assert run(settings, database) == 7

@@ -1,0 +1,789 @@
+"""Passes over accounts on a sandbox and a real ledger: what is asked, what is planned, and what the lanes make of it.
+
+The weekend is from FRIDAY to MONDAY; a pass is given its instant.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from rules.ruleset import Ruleset
+from scheduler import reconcile as module
+from scheduler.errors import LedgerError
+from scheduler.lanes import Lane
+from scheduler.ledger import work
+from scheduler.ledger.database import Connection, Database, Writer
+from scheduler.ledger.records import Custody, NewIntent, State
+from scheduler.ledger.tables import attempts, campaigns, intents, journal
+from scheduler.reconcile import Reconciler
+from scheduler.sandbox import FIRST_COMPANY_ID, Fault, Sandbox
+from tests.scheduler_fakes import (
+    CAMPAIGN,
+    DAY,
+    FRIDAY,
+    HOUR,
+    KEY,
+    MINUTE,
+    MONDAY,
+    Clock,
+    Luck,
+    at_work,
+    captured_logs,
+    lane_to,
+    ledger_in,
+    new_intent,
+    posts,
+    rules_of,
+    until,
+    weekend,
+    writing_to,
+)
+
+SECOND_ONE, THIRD_ONE = CAMPAIGN + 1, CAMPAIGN + 2
+SATURDAY = FRIDAY + 18 * HOUR
+TICK = timedelta(microseconds=1)
+HOLD = "{name: stop, campaigns: all, pause: {at: %s}}"
+COMPANY = str(FIRST_COMPANY_ID)
+TWO_ACCOUNTS = f"{{main: {{api_key: x}}, acme: {{api_key: x, company_id: {COMPANY}}}}}"
+MAIN_WEEKEND = "{name: main-weekend, account: main, campaigns: all, pause: {from: Fri 17:00, until: Mon 08:00}}"
+ACME_WEEKEND = "{name: acme-weekend, account: acme, campaigns: all, pause: {from: Fri 17:00, until: Mon 08:00}}"
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    with captured_logs() as lines:
+        yield lines
+
+
+@dataclass
+class Passes:
+    """The passes over all accounts, side by side as in the daemon."""
+
+    of_accounts: list[Reconciler]
+
+    async def run(self, now: datetime) -> None:
+        await asyncio.gather(*(each.run(now) for each in self.of_accounts))
+
+
+@dataclass
+class Bench:
+    """A ledger, a sandbox, and the lanes of one daemon; `reconciler` is a new one, as after a restart."""
+
+    sandbox: Sandbox
+    ledger: Database
+    writer: Writer
+    stack: AsyncExitStack
+    lanes: list[Lane] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    chance: Luck = field(default_factory=lambda: Luck(0))
+    are_at_work: bool = False
+
+    def reconciler(self, ruleset: Ruleset) -> Passes:
+        return Passes([Reconciler(ruleset, lane, self.writer, rules_since=self.clock()) for lane in self.lanes])
+
+    async def run(self, reconciler: Passes, now: datetime, *, calls: bool = True) -> None:
+        """A pass at an instant, and all calls that come of it."""
+        self.clock.now = now
+        await reconciler.run(now)
+        if calls:
+            await self.work()
+
+    async def start(self) -> None:
+        """Have the lanes work from now on, until the end of the test."""
+        if not self.are_at_work:
+            await self.stack.enter_async_context(at_work(*self.lanes))
+            self.are_at_work = True
+
+    async def work(self) -> None:
+        await self.start()
+        await until(self.is_settled, "all has ended")
+
+    async def is_settled(self) -> bool:
+        return not {"waiting", "calling"} & {row.state for row in await self.rows()}
+
+    async def rows(self, table: Any = intents) -> list[Any]:
+        """All rows of a table, in the order of their keys."""
+        query = select(table).order_by(*table.primary_key.columns)
+        return list(await self.writer.do(lambda connection: connection.execute(query).all()))
+
+    async def changes(self) -> list[tuple[int, str, str]]:
+        return [(row.campaign, row.action, row.state) for row in await self.rows()]
+
+    async def custody(self, account: str = "main") -> dict[int, Custody]:
+        return await self.writer.do(lambda connection: work.custody_of(connection, account))
+
+    async def waiting(self, *new: NewIntent) -> None:
+        """Intents that an earlier daemon left, in the ledger and in the lane."""
+
+        def record(connection: Connection) -> None:
+            for each in new:
+                work.record_intent(connection, each, each.due_at)
+
+        await self.writer.do(record)
+        left = await self.writer.do(lambda connection: work.open_intents(connection, "main"))
+        self.lanes[0].add(left)
+
+    def statuses(self, account: str = "main") -> list[str]:
+        return [campaign.status for campaign in self.sandbox.account(account).campaigns.values()]
+
+    def lists(self, account: str = "main") -> int:
+        return sum(entry.call == "list" and entry.account == account for entry in self.sandbox.log)
+
+
+@asynccontextmanager
+async def bench_in(folder: Path, **accounts: int | None) -> AsyncIterator[Bench]:
+    """A bench with a lane for each account."""
+    ledger = ledger_in(folder)
+    async with AsyncExitStack() as stack:
+        sandbox = Sandbox(campaigns=3, accounts=2, api_key=KEY, now=lambda: FRIDAY)
+        await stack.enter_async_context(sandbox.serving())
+        bench = Bench(sandbox, ledger, await stack.enter_async_context(writing_to(ledger)), stack)
+        for name, company_id in accounts.items():
+            lane = lane_to(sandbox, bench.writer, bench.clock, name=name, company_id=company_id, chance=bench.chance)
+            bench.lanes.append(await stack.enter_async_context(lane))
+        yield bench
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench_in(tmp_path, main=None) as bench:
+        yield bench
+
+
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[Bench]:
+    """Two accounts: main, and acme, which is a client's of the same agency."""
+    async with bench_in(tmp_path, main=None, acme=FIRST_COMPANY_ID) as bench:
+        yield bench
+
+
+class TestWindow:
+    async def test_at_its_start_what_runs_is_paused_and_at_its_end_given_back(self, bench: Bench) -> None:
+        bench.sandbox.campaign(SECOND_ONE).status = "PAUSED"
+        bench.sandbox.campaign(THIRD_ONE).status = "COMPLETED"
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["PAUSED", "PAUSED", "COMPLETED"]
+        assert list(await bench.custody()) == [CAMPAIGN]
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["RUNNING", "PAUSED", "COMPLETED"]
+        assert await bench.changes() == [
+            (CAMPAIGN, "pause", "succeeded"),
+            (SECOND_ONE, "pause", "skipped"),
+            (THIRD_ONE, "pause", "skipped"),
+            (CAMPAIGN, "resume", "succeeded"),
+        ]
+        assert await bench.custody() == {}
+
+    async def test_just_before_its_start_and_after_its_end_nothing_is_done(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        for now in (FRIDAY - TICK, MONDAY):
+            await bench.run(reconciler, now)
+        assert await bench.changes() == []
+        assert posts(bench.sandbox) == []
+
+    async def test_a_start_an_hour_into_it_pauses_at_once_for_the_time_it_was_due(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(rules_of(weekend())), FRIDAY + HOUR)
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert {(row.due_at, row.expires_at, row.recorded_at) for row in await bench.rows()} == {
+            (FRIDAY, MONDAY, FRIDAY + HOUR)
+        }
+        assert {held.taken_at for held in (await bench.custody()).values()} == {FRIDAY + HOUR}
+
+    async def test_a_decision_without_a_call_is_one_line_with_its_reason(self, bench: Bench, logs: list[Any]) -> None:
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY)
+        assert logs == [
+            {
+                "event": "pause skipped",
+                "log_level": "info",
+                "account": "main",
+                "campaign": CAMPAIGN,
+                "rules": "weekend",
+                "due_at": FRIDAY,
+                "reason": "already paused",
+            }
+        ]
+
+    async def test_a_resume_more_than_a_day_late_is_missed_and_said_as_an_error(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        await bench.run(bench.reconciler(ruleset), MONDAY + DAY)
+        assert (await bench.changes())[-1] == (CAMPAIGN, "resume", "missed")
+        assert [(line["event"], line["log_level"]) for line in logs[-2:]] == [
+            ("resume missed", "error"),
+            ("custody released", "info"),
+        ]
+        assert await bench.custody() == {}
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_an_account_without_rules_is_left_alone(self, both: Bench) -> None:
+        await both.run(both.reconciler(rules_of(MAIN_WEEKEND, accounts=TWO_ACCOUNTS)), FRIDAY)
+        assert both.statuses() == ["PAUSED"] * 3
+        assert both.statuses(COMPANY) == ["RUNNING"] * 3
+
+
+class TestAsking:
+    async def test_the_first_pass_asks_once(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(rules_of(weekend())), FRIDAY - DAY)
+        assert [entry.call for entry in bench.sandbox.log] == ["list"]
+
+    async def test_while_nothing_changes_nobody_is_asked(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        for minute in range(5):
+            await bench.run(reconciler, FRIDAY - DAY + minute * MINUTE)
+        assert bench.lists() == 1
+
+    async def test_an_edge_and_a_changed_debt_are_asked_about_once_each(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        asked = []
+        for now in (FRIDAY - MINUTE, FRIDAY, FRIDAY + MINUTE, FRIDAY + 2 * MINUTE, MONDAY, MONDAY + MINUTE):
+            await bench.run(reconciler, now)
+            asked.append(bench.lists())
+        # Before the window; its start; the debts that came of it; its end; the debts that are gone.
+        assert asked == [1, 2, 3, 3, 4, 5]
+        await bench.run(reconciler, MONDAY + 2 * MINUTE)
+        assert bench.lists() == 5
+
+    async def test_a_hold_is_asked_about(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(HOLD % "Fri 17:00"))
+        await bench.run(reconciler, FRIDAY - TICK)
+        await bench.run(reconciler, FRIDAY)
+        assert bench.lists() == 2
+
+    async def test_what_was_listed_is_stored(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(rules_of(weekend())), FRIDAY - DAY)
+        assert [(row.campaign, row.name, row.folder, row.status) for row in await bench.rows(campaigns)] == [
+            (CAMPAIGN, "Campaign 1", "EMEA", "RUNNING"),
+            (SECOND_ONE, "Campaign 2", "Americas", "RUNNING"),
+            (THIRD_ONE, "Campaign 3", "Partners", "RUNNING"),
+        ]
+
+    async def test_a_pass_with_nothing_to_ask_still_lets_the_lane_see_a_stepped_clock(self, bench: Bench) -> None:
+        """A lane sleeps by a clock that doesn't go on while the machine is suspended."""
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        reconciler = bench.reconciler(ruleset)
+        bench.sandbox.add_fault(Fault(call="pause", status=401, times=1))
+        await bench.start()
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await until(lambda: has_answers(bench, 1), "the key was refused, and the lane rests")
+        await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
+        await asyncio.sleep(0.02)
+        assert len(posts(bench.sandbox)) == 1
+        await bench.run(reconciler, FRIDAY + 6 * MINUTE)
+        assert len(posts(bench.sandbox)) == 2
+
+
+async def has_answers(bench: Bench, number: int) -> bool:
+    """Whether so many attempts have been answered."""
+    return sum(row.outcome is not None for row in await bench.rows(attempts)) >= number
+
+
+class TestWithoutAList:
+    async def test_what_rules_name_is_looked_up_and_paused_all_the_same(self, bench: Bench, logs: list[Any]) -> None:
+        bench.sandbox.add_fault(Fault(call="list"))
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY)
+        assert [entry.call for entry in bench.sandbox.log] == ["list", "get", "pause"]
+        assert list(await bench.custody()) == [CAMPAIGN]
+        assert logs[0] == {
+            "event": "no list of campaigns",
+            "log_level": "warning",
+            "account": "main",
+            "error": "HTTP 500: E_UNKNOWN: Unknown error during list campaign call",
+        }
+
+    async def test_a_list_that_takes_too_long_is_not_waited_for(
+        self, bench: Bench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "LIST_TIMEOUT", timedelta(milliseconds=20))
+        bench.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=100)))
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY)
+        assert bench.statuses()[0] == "PAUSED"
+        assert logs[0]["event"] == "no list of campaigns"
+
+    async def test_a_lane_that_is_busy_for_too_long_is_not_waited_for(
+        self, bench: Bench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "LIST_TIMEOUT", timedelta(milliseconds=20))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        async with bench.lanes[0].turn():
+            await bench.run(reconciler, FRIDAY, calls=False)
+        assert bench.sandbox.log == []
+        assert await bench.changes() == [(CAMPAIGN, "pause", "waiting")]
+        assert logs[0]["error"] == "no list within 0 s"
+
+    async def test_all_are_those_that_ran_when_the_last_list_was_stored(self, bench: Bench) -> None:
+        bench.sandbox.campaign(SECOND_ONE).status = "COMPLETED"
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY - DAY)
+        bench.sandbox.add_fault(Fault(call="list"))
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["PAUSED", "COMPLETED", "PAUSED"]
+        assert [campaign for campaign, _, _ in await bench.changes()] == [CAMPAIGN, THIRD_ONE]
+
+    async def test_all_are_none_where_no_list_was_ever_had_but_they_are_paused_once_there_is_one(
+        self, bench: Bench
+    ) -> None:
+        bench.sandbox.add_fault(Fault(call="list", times=1))
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        assert await bench.changes() == []
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert bench.statuses() == ["PAUSED"] * 3
+
+    async def test_each_pass_asks_again_until_there_is_one_and_plans_nothing_twice(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(call="list", times=3))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        for minute in range(4):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+        assert bench.lists() == 4
+        assert len(posts(bench.sandbox)) == 1
+        await bench.run(reconciler, FRIDAY + 5 * MINUTE)
+        assert bench.lists() == 4
+
+    @pytest.mark.parametrize(("status", "body"), [(200, "[]"), (204, "")])
+    async def test_a_list_that_is_suddenly_empty_is_none_and_is_asked_for_again(
+        self, bench: Bench, logs: list[Any], status: int, body: str
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY - DAY)
+        bench.sandbox.add_fault(Fault(call="list", status=status, body=body, times=2))
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert logs[0] == {
+            "event": "the list of campaigns is suddenly empty; the last one counts on",
+            "log_level": "warning",
+            "account": "main",
+        }
+        for minute in (1, 2, 3):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+        assert bench.lists() == 4
+
+    @pytest.mark.parametrize("status", [401, 403])
+    async def test_where_the_key_is_refused_it_is_asked_for_every_five_minutes(
+        self, bench: Bench, logs: list[Any], status: int
+    ) -> None:
+        bench.sandbox.add_fault(Fault(status=status))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        asked = []
+        for minute in range(12):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE, calls=False)
+            asked.append(len(bench.sandbox.log))
+        assert asked == [1] * 5 + [2] * 5 + [3] * 2
+        assert [line["event"] for line in logs] == ["no list of campaigns"] * 3
+        # What is due is on record all the same, and a new start asks at once.
+        assert await bench.changes() == [(CAMPAIGN, "pause", "waiting")]
+
+    async def test_while_the_lane_rests_no_list_is_asked_for(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(call="pause", status=401))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Fri 17:01"))
+        await bench.start()
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await until(lambda: has_answers(bench, 1), "the key was refused, and the lane rests")
+        await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
+        assert bench.lists() == 1
+
+    async def test_what_is_owed_is_given_back_without_a_list_as_well(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.add_fault(Fault(call="list"))
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_an_empty_list_is_a_list_and_makes_nothing_of_all(self, bench: Bench) -> None:
+        bench.sandbox.account().campaigns.clear()
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert await bench.changes() == []
+        assert bench.lists() == 1
+
+    async def test_a_named_campaign_that_no_list_shows_ends_with_what_the_api_says_of_it(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(rules_of(weekend("[7]"))), FRIDAY)
+        assert await bench.changes() == [(7, "pause", "failed")]
+        (row,) = await bench.rows(attempts)
+        assert (row.http_status, row.error_code) == (404, "CAMPAIGN_NOT_EXIST")
+
+
+class TestHold:
+    async def test_it_pauses_and_leaves_it_so(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(HOLD % "Fri 17:00"))
+        for now in (FRIDAY, FRIDAY + MINUTE, FRIDAY + 3 * DAY):
+            await bench.run(reconciler, now)
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert await bench.custody() == {}
+        assert len(posts(bench.sandbox)) == 3
+
+    async def test_one_inside_a_window_lets_go_of_what_the_window_has_paused(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Sat 12:00"))
+        await bench.run(reconciler, FRIDAY)
+        assert list(await bench.custody()) == [CAMPAIGN]
+        await bench.run(reconciler, SATURDAY + HOUR)
+        assert await bench.custody() == {}
+        released = [line for line in logs if line["event"] == "custody released"]
+        assert [line["reason"] for line in released] == ["left paused for a person to resume (stop: Sat 12:00)"]
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_one_that_failed_until_it_expired_is_made_up_for_by_the_window_and_left_so(
+        self, bench: Bench
+    ) -> None:
+        """In time, the window would have found it paused, and not given it back."""
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Fri 16:30"))
+        bench.sandbox.add_fault(Fault(call="pause"))
+        bench.chance.part = 1
+        await bench.start()
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await until(lambda: has_answers(bench, 1), "the hold has failed once")
+        bench.sandbox.clear_faults()
+        bench.clock.now = FRIDAY + DAY
+        bench.lanes[0].wake()
+        await bench.work()
+        await bench.run(reconciler, FRIDAY + DAY)
+        assert [row.state for row in await bench.rows() if row.campaign == CAMPAIGN] == [
+            "failed",
+            "skipped",
+            "succeeded",
+        ]
+        assert bench.statuses()[0] == "PAUSED"
+        assert await bench.custody() == {}
+
+
+class TestReleased:
+    async def test_a_debt_that_ends_for_two_reasons_at_once_is_released_and_said_once(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Sat 12:00"))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, SATURDAY + HOUR)
+        assert [line["event"] for line in logs].count("custody released") == 1
+        assert len(await bench.rows(journal)) == 1
+        # The hold pauses it again, and nobody owes it a resume.
+        assert bench.statuses()[0] == "PAUSED"
+        assert await bench.custody() == {}
+
+    async def test_what_a_person_resumed_inside_the_window_is_left_running_and_owed_no_more(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        reason = "somebody resumed it inside the window; left running"
+        assert logs[-1] == {
+            "event": "custody released",
+            "log_level": "info",
+            "account": "main",
+            "campaign": CAMPAIGN,
+            "reason": reason,
+        }
+        (row,) = await bench.rows(journal)
+        assert (row.event, row.details) == ("custody released", {"why": reason})
+        for now in (FRIDAY + 2 * MINUTE, MONDAY, MONDAY + MINUTE):
+            await bench.run(reconciler, now)
+        assert [entry.call for entry in posts(bench.sandbox)] == ["pause"]
+
+    async def test_what_a_person_resumed_before_the_end_is_skipped_at_the_end(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, MONDAY)
+        (_, skipped) = await bench.rows()
+        assert (skipped.action, skipped.reason) == ("resume", "already running: somebody resumed it")
+        assert await bench.custody() == {}
+
+    async def test_what_an_earlier_file_had_paused_is_given_back_when_its_rule_is_gone(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(rules_of(weekend())), FRIDAY)
+        bench.clock.now = SATURDAY
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), SATURDAY)
+        assert bench.statuses() == ["PAUSED", "RUNNING", "RUNNING"]
+
+
+class TestListThatLags:
+    """One that is older than our pause looks as if somebody had resumed the campaign."""
+
+    async def lag(self, bench: Bench) -> Passes:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        old = json.dumps([{"id": CAMPAIGN, "name": "Campaign 1", "status": "RUNNING"}])
+        bench.sandbox.add_fault(Fault(call="list", status=200, body=old, times=1))
+        return reconciler
+
+    async def test_what_the_campaign_itself_says_counts(self, bench: Bench) -> None:
+        reconciler = await self.lag(bench)
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert list(await bench.custody()) == [CAMPAIGN]
+        assert (await bench.rows(campaigns))[0].status == "PAUSED"
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+
+    async def test_at_the_end_of_the_window_as_well(self, bench: Bench) -> None:
+        reconciler = await self.lag(bench)
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+        assert (await bench.changes())[-1] == (CAMPAIGN, "resume", "succeeded")
+
+    @pytest.mark.parametrize("fault", [Fault(call="get", times=1), Fault(call="get", status=409, times=1)])
+    async def test_where_it_cannot_say_the_debt_stays_and_all_is_asked_again(self, bench: Bench, fault: Fault) -> None:
+        reconciler = await self.lag(bench)
+        bench.sandbox.add_fault(fault)
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert list(await bench.custody()) == [CAMPAIGN]
+        assert bench.lists() == 2
+        await bench.run(reconciler, FRIDAY + 2 * MINUTE)
+        assert bench.lists() == 3
+        assert list(await bench.custody()) == [CAMPAIGN]
+
+    async def test_it_is_not_waited_for_for_ever(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        reconciler = await self.lag(bench)
+        monkeypatch.setattr(module, "LIST_TIMEOUT", timedelta(milliseconds=50))
+        bench.sandbox.add_fault(Fault(effect="delay", call="get", delay=timedelta(seconds=5), times=1))
+        began = time.monotonic()
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert time.monotonic() - began < 3
+        assert list(await bench.custody()) == [CAMPAIGN]
+
+
+class TestWithdrawn:
+    async def test_a_waiting_pause_that_no_rule_wants_any_more_is_ended_and_not_called(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        await bench.waiting(new_intent())
+        await bench.run(bench.reconciler(rules_of(weekend("[7]"))), FRIDAY - TICK, calls=False)
+        reason = "no longer wanted: the rules have changed"
+        assert logs == [
+            {
+                "event": "pause skipped",
+                "log_level": "info",
+                "account": "main",
+                "campaign": CAMPAIGN,
+                "due_at": FRIDAY,
+                "reason": reason,
+            }
+        ]
+        await bench.run(bench.reconciler(rules_of(weekend("[7]"))), FRIDAY - TICK)
+        assert posts(bench.sandbox) == []
+        (row,) = await bench.rows()
+        assert (row.state, row.reason) == ("skipped", reason)
+        assert len(logs) == 1
+
+    async def test_a_resume_that_waits_does_not_undo_a_hold(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Mon 09:00"))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.add_fault(Fault(call="run"))
+        bench.chance.part = 1
+        await bench.run(reconciler, MONDAY, calls=False)
+        await until(lambda: has_answers(bench, 2), "the resume has failed once")
+        await bench.run(reconciler, MONDAY + HOUR)
+        bench.sandbox.clear_faults()
+        await bench.run(reconciler, MONDAY + 2 * HOUR)
+        assert bench.statuses()[0] == "PAUSED"
+        assert await bench.custody() == {}
+        (row,) = [row for row in await bench.rows() if row.action == "resume"]
+        assert (row.state, row.reason) == ("skipped", "left paused for a person to resume (stop: Mon 09:00)")
+
+    async def test_a_pause_that_waits_is_not_made_again_of_what_a_person_paused(self, bench: Bench) -> None:
+        await bench.waiting(new_intent())
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY + HOUR, calls=False)
+        (row,) = await bench.rows()
+        assert (row.state, row.reason) == ("skipped", "already paused")
+        await bench.run(bench.reconciler(ruleset), MONDAY)
+        assert posts(bench.sandbox) == []
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_one_that_is_still_wanted_is_left_to_its_lane(self, bench: Bench) -> None:
+        await bench.waiting(new_intent())
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY + MINUTE)
+        assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded")]
+        assert len(posts(bench.sandbox)) == 1
+
+
+class TestOnce:
+    async def test_every_restart_asks_and_plans_nothing_twice(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend())
+        for minute in range(3):
+            await bench.run(bench.reconciler(ruleset), FRIDAY + minute * MINUTE)
+        assert bench.lists() == 3
+        assert len(await bench.changes()) == 3
+        assert len(posts(bench.sandbox)) == 3
+
+    async def test_passes_among_calls_plan_nothing_twice_and_take_no_pause_of_ours_for_a_person_s(
+        self, bench: Bench
+    ) -> None:
+        """A call between the list and what is made of it would look as if somebody had resumed the campaign."""
+        bench.sandbox.latency = timedelta(milliseconds=2)
+        ruleset = rules_of(weekend())
+        await bench.start()
+        for _ in range(8):
+            await bench.run(bench.reconciler(ruleset), FRIDAY, calls=False)
+        await bench.work()
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        assert len(posts(bench.sandbox)) == 3
+        assert len(await bench.custody()) == 3
+        assert await bench.rows(journal) == []
+        assert {entry.in_flight for entry in bench.sandbox.log} == {1}
+
+    async def test_two_passes_at_once_record_each_change_once(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend())
+        await asyncio.gather(*(bench.reconciler(ruleset).run(FRIDAY) for _ in range(4)))
+        await bench.work()
+        assert len(posts(bench.sandbox)) == 3
+
+    async def test_a_decision_is_recorded_and_said_once(self, bench: Bench, logs: list[Any]) -> None:
+        bench.sandbox.campaign(CAMPAIGN).status = "DRAFT"
+        for minute in range(3):
+            await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY + minute * MINUTE)
+        assert await bench.changes() == [(CAMPAIGN, "pause", "skipped")]
+        assert len(logs) == 1
+
+    async def test_a_change_that_is_on_record_already_is_not_made_again_and_said(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        bench.sandbox.add_fault(Fault(call="pause", status=400))
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        for _ in range(2):
+            await bench.run(bench.reconciler(ruleset), FRIDAY)
+        assert len(posts(bench.sandbox)) == 1
+        assert logs[-1] == {
+            "event": "pause is on record already, and isn't made again",
+            "log_level": "warning",
+            "account": "main",
+            "campaign": CAMPAIGN,
+            "due_at": FRIDAY,
+        }
+
+    async def test_a_clock_that_was_ahead_costs_no_window(self, bench: Bench) -> None:
+        """At an hour too early it's paused; what is given back too early is paused again."""
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        await bench.run(bench.reconciler(ruleset), FRIDAY - HOUR)
+        assert bench.statuses()[0] == "PAUSED"
+        await bench.run(bench.reconciler(ruleset), MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+        await bench.run(bench.reconciler(ruleset), MONDAY - HOUR)
+        assert bench.statuses()[0] == "PAUSED"
+        await bench.run(bench.reconciler(ruleset), MONDAY + TICK)
+        assert bench.statuses()[0] == "RUNNING"
+
+    async def test_a_dry_run_hides_nothing_from_the_real_one(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        bench.sandbox.campaign(CAMPAIGN).status = "COMPLETED"
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        later = new_intent(due_at=FRIDAY + HOUR)
+        await bench.writer.do(lambda connection: work.record_decision(connection, later, State.SIMULATED, "x", FRIDAY))
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(bench.reconciler(ruleset), SATURDAY)
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_the_turn_is_kept_from_the_list_until_what_was_made_of_it_is_on_record(self, bench: Bench) -> None:
+        (lane,) = bench.lanes
+        bench.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=50)))
+        passing = asyncio.create_task(bench.reconciler(rules_of(weekend())).run(FRIDAY))
+        await until(lambda: is_listing(bench), "the list is under way")
+        gate = threading.Event()
+        blocked = asyncio.create_task(bench.writer.do(lambda _: gate.wait(10)))
+        await until(lambda: is_listed(bench), "the list is answered")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), lane.turn():
+                pass
+        gate.set()
+        async with asyncio.timeout(10), lane.turn():
+            assert len(await bench.changes()) == 3
+        await asyncio.gather(passing, blocked)
+
+
+async def is_listing(bench: Bench) -> bool:
+    return len(bench.sandbox.log) == 1
+
+
+async def is_listed(bench: Bench) -> bool:
+    return bench.sandbox.log[0].answered_at is not None
+
+
+class TestAccounts:
+    async def test_a_broken_one_does_not_keep_the_other_from_its_window(self, both: Bench) -> None:
+        both.sandbox.add_fault(Fault(account=COMPANY, status=500, call="list"))
+        ruleset = rules_of(MAIN_WEEKEND, ACME_WEEKEND, accounts=TWO_ACCOUNTS)
+        reconciler = both.reconciler(ruleset)
+        await both.run(reconciler, FRIDAY)
+        await both.run(reconciler, FRIDAY + MINUTE)
+        await both.run(reconciler, FRIDAY + 2 * MINUTE)
+        assert both.statuses() == ["PAUSED"] * 3
+        assert both.statuses(COMPANY) == ["RUNNING"] * 3
+        # The healthy one isn't asked more often because the other has to be.
+        assert (both.lists(), both.lists(COMPANY)) == (2, 3)
+        both.sandbox.clear_faults()
+        await both.run(reconciler, FRIDAY + 3 * MINUTE)
+        assert both.statuses(COMPANY) == ["PAUSED"] * 3
+
+    async def test_a_slow_one_does_not_hold_up_the_other(self, both: Bench) -> None:
+        slow = Fault(effect="delay", account=COMPANY, call="list", delay=timedelta(milliseconds=300))
+        both.sandbox.add_fault(slow)
+        ruleset = rules_of(MAIN_WEEKEND, ACME_WEEKEND, accounts=TWO_ACCOUNTS)
+        await both.start()
+        passing = asyncio.create_task(both.reconciler(ruleset).run(FRIDAY))
+        await until(lambda: are_paused(both), "the quick one is paused")
+        assert not passing.done()
+        await passing
+        await both.work()
+        assert both.statuses(COMPANY) == ["PAUSED"] * 3
+
+    async def test_the_same_id_in_two_accounts_is_two_campaigns(self, both: Bench) -> None:
+        one = f"{{name: one, account: acme, campaigns: [{CAMPAIGN}], pause: {{from: Fri 17:00, until: Mon 08:00}}}}"
+        await both.run(both.reconciler(rules_of(one, accounts=TWO_ACCOUNTS)), FRIDAY)
+        assert both.statuses() == ["RUNNING"] * 3
+        assert both.statuses(COMPANY) == ["PAUSED", "RUNNING", "RUNNING"]
+        assert (await both.custody(), list(await both.custody("acme"))) == ({}, [CAMPAIGN])
+
+
+async def are_paused(bench: Bench) -> bool:
+    return bench.statuses() == ["PAUSED"] * 3
+
+
+class TestBrokenLedger:
+    async def test_a_ledger_that_cannot_be_read_ends_the_pass_before_anybody_is_asked(self, bench: Bench) -> None:
+        for each in list(bench.ledger.path.parent.iterdir()):
+            each.unlink()
+        with pytest.raises(LedgerError):
+            await bench.reconciler(rules_of(weekend())).run(FRIDAY)
+        assert bench.sandbox.log == []
+
+    async def test_what_was_not_recorded_is_not_said(self, bench: Bench, logs: list[Any]) -> None:
+        for campaign in (CAMPAIGN, SECOND_ONE):
+            bench.sandbox.campaign(campaign).status = "DRAFT"
+        trigger = f"""CREATE TRIGGER full BEFORE INSERT ON intents WHEN NEW.campaign = {SECOND_ONE}
+            BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"""
+        await bench.writer.do(lambda connection: connection.execute(text(trigger)))
+        with pytest.raises(LedgerError, match="the disk is full"):
+            await bench.run(bench.reconciler(rules_of(weekend())), FRIDAY, calls=False)
+        assert logs == []
+        assert await bench.changes() == []
+
+    async def test_a_plan_that_cannot_be_recorded_calls_nobody_and_gives_the_turn_back(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=50)))
+        passing = asyncio.create_task(bench.reconciler(rules_of(weekend())).run(FRIDAY))
+        await until(lambda: is_listing(bench), "the list is under way")
+        for each in list(bench.ledger.path.parent.iterdir()):
+            each.unlink()
+        with pytest.raises(LedgerError):
+            await passing
+        async with asyncio.timeout(10), bench.lanes[0].turn():
+            assert posts(bench.sandbox) == []
