@@ -43,7 +43,9 @@ format: $(READY)
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
+# Only the newest is left there: the README installs dist/curfew-*.whl.
 wheel: $(READY)
+	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation --wheel --outdir dist .
 
 # Versions and hashes only: where to fetch from is the machine's business.

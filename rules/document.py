@@ -74,12 +74,18 @@ def _one_line(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ValueError(f"{text!r} isn't an https address")
+    # The text isn't shown: it may be the key, in the wrong place.
+    wrong = ValueError("isn't an https address, as in https://api.woodpecker.co/rest")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in {"https", "http"} or not host or not text.isascii() or " " in text:
+        raise wrong
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be an address and a path only: no user, password, query or fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError(f"plain http would show the key to the network; write https://{parts.netloc}{parts.path}")
     return text.rstrip("/")
 

@@ -1,16 +1,17 @@
 """Typed calls to Woodpecker's API, with its three shapes of error brought into one tree.
 
 The calls and errors are those of the vendor's API reference (https://developers.woodpecker.co). What that reference
-leaves open is taken as the mildest reading that can't send mail: see `docs/design-notes.md`.
+leaves open is taken as the mildest reading that can't send mail: see "Choices that aren't obvious" in
+`docs/architecture.md`.
 """
 
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -20,6 +21,8 @@ import httpx
 from scheduler import __version__
 from scheduler.clock import utc_now
 from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
+from scheduler.ledger.records import Status
+from scheduler.logs import logger
 from scheduler.settings import Account
 
 # Woodpecker lets a request wait for 15 s behind others of its account before it refuses it.
@@ -27,19 +30,13 @@ CALL_TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_WAIT_SECONDS: Final = 24 * 3600
+# What the ledger can hold.
+_LARGEST_ID: Final = 2**63 - 1
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+_log = logger()
 
 _T = TypeVar("_T")
-
-
-class Status(StrEnum):
-    """What a campaign is doing, in the API's own words."""
-
-    RUNNING = "RUNNING"
-    PAUSED = "PAUSED"
-    STOPPED = "STOPPED"
-    COMPLETED = "COMPLETED"
-    DRAFT = "DRAFT"
-    EDITED = "EDITED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +105,7 @@ class Client:
         response = await self._call("GET", "/v1/campaign_list", query)
         if response.status_code == httpx.codes.NO_CONTENT:
             return []
-        return self._read(response, lambda body: [_campaign(entry) for entry in body])
+        return self._read(response, self._entries)
 
     async def me(self) -> None:
         """GET /v1/me: that the key works."""
@@ -129,8 +126,22 @@ class Client:
     def _read(self, response: httpx.Response, reader: Callable[[Any], _T]) -> _T:
         try:
             return reader(response.json())
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        except _UNREADABLE:
             raise TryLater("the answer can't be read", http_status=response.status_code) from None
+
+    def _entries(self, body: Any) -> list[Campaign]:
+        """The entries of a list, one by one: an odd one is passed over, and doesn't take the others with it."""
+        if not isinstance(body, list):
+            raise TypeError("not a list")
+        found: list[Campaign] = []
+        for entry in body:
+            with suppress(*_UNREADABLE):
+                found.append(_campaign(entry))
+        if body and not found:
+            raise ValueError("no entry can be read")
+        if skipped := len(body) - len(found):
+            _log.warning("entries of the list can't be read", account=self._account.name, skipped=skipped)
+        return found
 
     def _error(self, response: httpx.Response) -> ApiError:
         status = response.status_code
@@ -156,11 +167,23 @@ def _tls() -> ssl.SSLContext:
 
 def _campaign(entry: Any) -> Campaign:
     return Campaign(
-        id=int(entry["id"]),
+        id=_id(entry["id"]),
         name=_text(entry.get("name")) or "",
-        status=_text(entry["status"]) or "",
+        status=_status(entry["status"]),
         folder=_text(entry.get("folder_name")),
     )
+
+
+def _id(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= _LARGEST_ID:
+        raise ValueError("not the id of a campaign")
+    return value
+
+
+def _status(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("not a status")
+    return (_text(value) or "").strip().upper()
 
 
 def _text(value: Any) -> str | None:
@@ -170,8 +193,8 @@ def _text(value: Any) -> str | None:
 
 def _detail(body: Any) -> CampaignDetail:
     return CampaignDetail(
-        id=int(body["id"]),
-        status=_text(body["status"]) or "",
+        id=_id(body["id"]),
+        status=_status(body["status"]),
         bounce_shield_at=_text(body.get("bounce_shield_autopaused_at")),
     )
 

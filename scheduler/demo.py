@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 from scheduler.errors import CurfewError
 from scheduler.ledger.database import Database
+from scheduler.ledger.location import url_of
 from scheduler.ledger.reports import AuditFilter, audit_lines
 
 CAMPAIGNS: Final = 5
@@ -61,7 +62,7 @@ class Stage:
         self.folder = folder
         self.base_url = base_url
         self.file = folder / "curfew.yaml"
-        self.database = Database(f"sqlite:///{folder / 'curfew.db'}")
+        self.database = Database(url_of(folder / "curfew.db"))
         self.start = datetime.now(UTC)
         self.end = self.start
 

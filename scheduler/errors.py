@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from rules.source import Problem
+from scheduler.texts import brief, printable
 
 
 class CurfewError(Exception):
@@ -36,7 +37,7 @@ class WrongFile(WrongUse):
     """The file of rules is wrong; the text has one line `FILE:LINE:COLUMN: PATH: message` for each problem."""
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(f"{file}:{problem}" for problem in problems))
+        super().__init__("\n".join(problem_line(file, problem) for problem in problems))
         self.problems = problems
 
 
@@ -81,3 +82,13 @@ class NeverAgain(ApiError):
 
 class KeyRefused(ApiError):
     """The key isn't accepted, or may not do this."""
+
+
+def problem_line(file: str, problem: Problem) -> str:
+    """One problem of a file, as `FILE:LINE:COLUMN: PATH: message`."""
+    return f"{printable(file)}:{brief(str(problem))}"
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a call that failed, to stand in the middle of a sentence."""
+    return (error.strerror or str(error)).lower()

@@ -2,11 +2,27 @@
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+
+class _Lasting:
+    """A stream that takes no harm from a pipe without a reader or a full disk: work goes on, without its log."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -21,7 +37,7 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24, sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=target),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Lasting(target))),
         cache_logger_on_first_use=False,
     )
 

@@ -1,25 +1,32 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from rules.document import Account as AccountSpec
 from rules.document import Document, read
+from rules.notation import nearest
 from rules.ruleset import Ruleset, compile_rules
+from rules.source import MAX_BYTES, Place, Problem, Source, SourceError, parse, render
 from rules.source import Path as ValuePath
-from rules.source import Place, Problem, Source, SourceError, parse, render
-from scheduler.errors import WrongFile
+from scheduler.errors import WrongFile, reason
+from scheduler.ledger.location import path_of, url_of
 
 DEFAULT_FILE: Final = "curfew.yaml"
 DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
-_SQLITE: Final = "sqlite:///"
 _KEY_SOURCES: Final = ("api_key", "api_key_file", "credential")
 _MAX_KEY_BYTES: Final = 4096
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+# What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+_BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
 
 Environment = Mapping[str, str]
 
@@ -50,28 +57,37 @@ class Settings:
     warnings: tuple[Problem, ...] = ()
 
 
-class _NoKeyError(Exception):
-    """A key can't be had; the text says why. `elsewhere`: the service may have it, though this process hasn't."""
+class _UnusableError(ValueError):
+    """A value that the file names can't be had; the text says why, without the value.
+
+    `elsewhere`: the service may have it, though this process hasn't.
+    """
 
     def __init__(self, message: str, *, elsewhere: bool = False) -> None:
         super().__init__(message)
         self.elsewhere = elsewhere
 
 
-def load(file: Path, environment: Environment | None = None) -> Settings:
+def load(file: Path, environment: Environment | None = None, *, every_key: bool = False) -> Settings:
     """Read a file of rules, and with an environment also the keys of its accounts: a plan can be made without.
+
+    A credential that only the service has is a warning, unless `every_key` is asked for.
 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
     content = _content(file)
-    problems: list[Problem] = []
     try:
         source = parse(content)
-        problems += _key_problems(source, file, environment or {}) if environment is not None else ()
+    except SourceError as error:
+        raise WrongFile(str(file), error.problems) from None
+    problems = [*_database_problems(source, file, environment)]
+    if environment is not None:
+        problems += _key_problems(source, file, environment, every_key=every_key)
+    try:
         document = read(source)
     except SourceError as error:
-        problems += error.problems
+        problems += (_discreet(problem, source) for problem in error.problems)
     if any(not problem.is_warning for problem in problems):
         raise WrongFile(str(file), tuple(sorted(problems)))
     return Settings(
@@ -86,47 +102,96 @@ def load(file: Path, environment: Environment | None = None) -> Settings:
 
 
 def database_url(settings: Settings, environment: Environment) -> str:
-    """The URL of the ledger; a relative SQLite path counts from `$STATE_DIRECTORY`, else from the file's folder.
+    """The URL of the ledger; a relative path counts from `$STATE_DIRECTORY`, else from the file's folder.
 
     Raises:
-        WrongFile: it names a variable that isn't set.
+        WrongFile: it names a variable that isn't set, or leads to nothing that can be a ledger.
     """
     try:
-        url = _expand(settings.document.database or DEFAULT_DATABASE, environment)
-    except _NoKeyError as error:
-        raise WrongFile(str(settings.file), (settings.source.problem(("database",), str(error)),)) from None
-    if not url.startswith(_SQLITE):
-        return url
+        return _ledger(settings.document.database or DEFAULT_DATABASE, settings.file, environment)
+    except ValueError as error:
+        problem = settings.source.problem(("database",), str(error))
+        raise WrongFile(str(settings.file), (problem,)) from None
+
+
+def _ledger(text: str, file: Path, environment: Environment) -> str:
     # systemd gives a list where several are asked for; the first is ours.
-    folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or settings.file.absolute().parent
-    return f"{_SQLITE}{Path(folder, url.removeprefix(_SQLITE))}"
+    folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or file.absolute().parent
+    return url_of(folder / path_of(_expand(text, environment)))
 
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        content = _read(file, MAX_BYTES)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         hint = "; say which file with --config" if isinstance(error, FileNotFoundError) else ""
-        raise WrongFile(str(file), (Problem(Place(1, 1), render(()), f"{reason}{hint}"),)) from None
+        message = f"{reason(error)}{hint}"
+    else:
+        if len(content) <= MAX_BYTES:
+            return content
+        message = f"the file is too large; at most {MAX_BYTES} bytes are read"
+    raise WrongFile(str(file), (Problem(Place(1, 1), render(()), message),))
 
 
-def _key_problems(source: Source, file: Path, environment: Environment) -> Iterator[Problem]:
+def _read(path: Path, limit: int) -> bytes:
+    """The bytes of a file, one more than the limit at most; a pipe or a device is none: it may never end."""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "no path has a zero byte in it")
+    with open(path, "rb", opener=_open_at_once) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return opened.read(limit + 1)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Otherwise a pipe is opened only when somebody writes to it.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _database_problems(source: Source, file: Path, environment: Environment | None) -> Iterator[Problem]:
+    text = source.value.get("database") if isinstance(source.value, dict) else None
+    if not isinstance(text, str) or not text.strip() or (environment is None and _VARIABLE.search(text)):
+        return
+    try:
+        _ledger(text, file, environment or {})
+    except ValueError as error:
+        yield source.problem(("database",), str(error))
+
+
+def _key_problems(source: Source, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
     """What's wrong with the keys, also where the rest of the file is wrong: all errors come in one go."""
     for path, key, text in _key_texts(source.value):
         try:
             _key(key, text, file, environment)
-        except _NoKeyError as error:
-            yield source.problem(path, str(error), is_warning=error.elsewhere)
+        except _UnusableError as error:
+            is_warning = error.elsewhere and not every_key
+            end = "not checked" if is_warning else _BY_HAND
+            yield source.problem(path, f"{error}; {end}" if error.elsewhere else str(error), is_warning=is_warning)
 
 
 def _key_texts(value: object) -> Iterator[tuple[ValuePath, str, str]]:
-    accounts = value.get("accounts") if isinstance(value, dict) else None
-    for name, account in accounts.items() if isinstance(accounts, dict) else ():
+    for name, account in _mapping(value, "accounts").items():
         for key in _KEY_SOURCES:
             text = account.get(key) if isinstance(account, dict) else None
             if isinstance(text, str):
                 yield ("accounts", name, key), key, text
+
+
+def _discreet(problem: Problem, source: Source) -> Problem:
+    """Without the name of an unknown key of an account that is like none: it may be the API key, typed as `{KEY}`."""
+    known = AccountSpec.model_fields
+    for name, account in _mapping(source.value, "accounts").items():
+        for key in account if isinstance(account, dict) else ():
+            is_odd = key not in known and not nearest(key, known)
+            if is_odd and problem.path == render(("accounts", name, key)):
+                message = "unknown key; it isn't shown, since it may be the API key"
+                return replace(problem, path=render(("accounts", name)), message=message)
+    return problem
+
+
+def _mapping(value: object, key: str) -> dict[str, object]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _accounts(document: Document, file: Path, environment: Environment) -> Iterator[Account]:
@@ -134,7 +199,7 @@ def _accounts(document: Document, file: Path, environment: Environment) -> Itera
         key, text = _key_source(spec)
         try:
             api_key = _key(key, text, file, environment)
-        except _NoKeyError:
+        except _UnusableError:
             continue
         yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
 
@@ -154,36 +219,39 @@ def _key(key: str, text: str, file: Path, environment: Environment) -> str:
         return _well_formed(_read_key(file.parent / _expand(text, environment)))
     folder = environment.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        raise _NoKeyError("systemd credentials are there for the service only; not checked", elsewhere=True)
+        raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
     if "/" in text:
-        raise _NoKeyError("must be the name of a credential, not a path")
+        raise _UnusableError("must be the name of a credential, not a path")
     return _well_formed(_read_key(Path(folder, text)))
 
 
 def _expand(text: str, environment: Environment) -> str:
     def value(match: re.Match[str]) -> str:
-        found = environment.get(match[1])
-        if found is None:
-            raise _NoKeyError(f"the variable {match[1]} isn't set")
-        return found
+        name = match[1]
+        if not _NAME.fullmatch(name):
+            raise _UnusableError("what stands in ${...} isn't the name of a variable, as in ${WOODPECKER_API_KEY}")
+        if name not in environment:
+            raise _UnusableError(f"the variable {name} isn't set")
+        return environment[name]
 
     return _VARIABLE.sub(value, text)
 
 
 def _read_key(path: Path) -> str:
+    # The path isn't shown: it may be the key itself, in the wrong place.
     try:
-        with path.open("rb") as opened:
-            return opened.read(_MAX_KEY_BYTES).decode("ascii")
-    except UnicodeDecodeError:
-        raise _NoKeyError(f"{path} doesn't hold a key") from None
+        content = _read(path, _MAX_KEY_BYTES)
     except OSError as error:
-        raise _NoKeyError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        raise _UnusableError(f"the key can't be read: {reason(error)}") from None
+    if len(content) > _MAX_KEY_BYTES or not content.isascii():
+        raise _UnusableError("the file doesn't hold a key")
+    return content.decode("ascii")
 
 
 def _well_formed(text: str) -> str:
     key = text.strip()
     if not key:
-        raise _NoKeyError("the key is empty")
+        raise _UnusableError("the key is empty")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise _NoKeyError("a key has only visible ASCII characters, without spaces")
+        raise _UnusableError("a key has only visible ASCII characters, without spaces")
     return key

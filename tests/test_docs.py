@@ -28,12 +28,28 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
-def shell(command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """The PATH of a new user, on which only the README's own line puts `curfew`."""
+    opt, folder = tmp_path / "opt/curfew/bin", tmp_path / "usr/local/bin"
+    opt.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    (opt / "curfew").symlink_to(Path(sys.executable).parent / "curfew")
+    others = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each, "curfew").exists()]
+    found = os.pathsep.join([str(folder), *others])
+    assert shutil.which("curfew", path=found) is None
+    for command in block_with("make wheel"):
+        if "/usr/local/bin" in command:
+            shell(command.replace(" /", f" {tmp_path}/"), tmp_path).check_returncode()
+    return found
+
+
+def shell(command: str, cwd: Path, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/sh", "-ec", command],
         cwd=cwd,
-        env=environment(PATH=path, **more),
+        env=environment(**more),
+        input=typed,
         capture_output=True,
         text=True,
         timeout=60,
@@ -49,6 +65,7 @@ def test_no_command_of_the_readme_is_left_out() -> None:
         "curfew check --config",
         "install -d /etc/curfew",
         "curfew status",
+        "curfew audit --config /etc/curfew/curfew.yaml",
         "sqlite3 curfew.db",
     ]
     assert [block for block in blocks("sh") if not any(words in block for words in tested)] == []
@@ -60,7 +77,7 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_the_commands_of_a_first_run(tmp_path: Path, sandbox: SandboxProcess) -> None:
+def test_the_commands_of_a_first_run(tmp_path: Path, path: str, sandbox: SandboxProcess) -> None:
     """Checked, planned, run dry and run for real, on the README's own example; only the address is the sandbox's."""
     example = blocks("yaml")[0].replace(
         '"${WOODPECKER_API_KEY}"', f'"${{WOODPECKER_API_KEY}}", base_url: "{sandbox.base_url}"'
@@ -70,59 +87,71 @@ def test_the_commands_of_a_first_run(tmp_path: Path, sandbox: SandboxProcess) ->
         if command.startswith("export WOODPECKER_API_KEY="):
             continue
         if command.startswith("curfew run"):
-            assert run_until_ready(command, tmp_path) in {0, 130}
+            assert run_until_ready(command, tmp_path, path) in {0, 130}
         else:
-            done = shell(command, tmp_path)
+            done = shell(command, tmp_path, PATH=path)
             assert done.returncode == 0, done.stderr
             assert done.stdout
     for command in block_with("curfew status"):
-        done = shell(command, tmp_path)
+        done = shell(command, tmp_path, PATH=path)
         assert done.returncode == 0, done.stderr
-    query_the_ledger(tmp_path)
+    (command,) = block_with("sqlite3 curfew.db")
+    query(command, "curfew.db", tmp_path)
 
 
-def run_until_ready(command: str, folder: Path) -> int:
+def run_until_ready(command: str, folder: Path, path: str) -> int:
     """Start the daemon, and stop it as its reader is told to."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     log = folder / "run.log"
     with log.open("w") as output:
-        process = subprocess.Popen(command.split(), cwd=folder, env=environment(PATH=path), stderr=output)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {command}"], cwd=folder, env=environment(PATH=path), stderr=output
+        )
     wait_until(lambda: "daemon started" in log.read_text(), command)
     process.send_signal(signal.SIGINT)
     return process.wait(15)
 
 
-def query_the_ledger(folder: Path) -> None:
-    (command,) = block_with("sqlite3 curfew.db")
+def query(command: str, ledger: str, folder: Path) -> None:
+    """A query of the README's, by `sqlite3` where that's installed."""
+    assert command.startswith(f"sqlite3 {ledger} ")
+    file = folder / Path(ledger).name
     if shutil.which("sqlite3"):
-        done = shell(command, folder)
+        done = shell(command.replace(ledger, str(file)), folder)
         assert done.returncode == 0, done.stderr
-    (query,) = re.findall(r'"(SELECT .*)"', command)
-    with closing(sqlite3.connect(folder / "curfew.db")) as ledger:
-        ledger.execute(query).fetchall()
+    (statement,) = re.findall(r'"(SELECT .*)"', command)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(statement).fetchall()
 
 
-def test_the_commands_that_install_the_service(tmp_path: Path) -> None:
+def test_the_commands_that_install_the_service_and_ask_it(tmp_path: Path, path: str) -> None:
     """Into a folder that stands for /etc. What systemctl then does needs a running systemd, and isn't done here."""
     (tmp_path / "curfew.yaml").write_text(blocks("yaml")[1])
-    (tmp_path / "api-key").write_text(KEY)
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     for command in block_with("install -d /etc/curfew"):
         if command.startswith("systemctl "):
             continue
-        done = shell(command.replace("/etc/", f"{tmp_path}/etc/"), tmp_path)
+        done = shell(command.replace("/etc/", f"{tmp_path}/etc/"), tmp_path, typed=f"{KEY}\n")
         assert done.returncode == 0, done.stderr
-    loaded = settings.load(tmp_path / "etc/curfew/curfew.yaml", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    folder = tmp_path / "etc/curfew"
+    assert (folder / "api-key").stat().st_mode & 0o777 == 0o600
+    loaded = settings.load(folder / "curfew.yaml", {"CREDENTIALS_DIRECTORY": str(folder)})
     assert [account.api_key for account in loaded.accounts] == [KEY]
     assert settings.database_url(loaded, {}) == "sqlite:////var/lib/curfew/curfew.db"
+    ledger = f"sqlite:///{tmp_path}/curfew.db"
+    assert shell("curfew db upgrade", tmp_path, PATH=path, CURFEW_DATABASE=ledger).returncode == 0
+    ask, sql = block_with("curfew audit --config /etc/curfew/curfew.yaml")
+    done = shell(ask.replace("/etc/", f"{tmp_path}/etc/"), tmp_path, PATH=path, CURFEW_DATABASE=ledger)
+    assert done.returncode == 0, done.stderr
+    query(sql, "/var/lib/curfew/curfew.db", tmp_path)
 
 
-def test_the_unit_starts_a_command_that_exists(tmp_path: Path) -> None:
+def test_the_unit_starts_a_command_that_exists(tmp_path: Path, path: str) -> None:
     unit = (ROOT / "deploy/curfew.service").read_text(encoding="utf-8")
+    assert set(re.findall(r"/opt/\S+", unit)) == {"/opt/curfew/bin/curfew"}, "nothing else is installed there"
     (start,) = re.findall(r"^ExecStart=/opt/curfew/bin/(.*)$", unit, re.MULTILINE)
     assert start == "curfew run --config /etc/curfew/curfew.yaml"
-    assert shell(f"{start.partition(' --config')[0]} --help", tmp_path).returncode == 0
+    assert shell(f"{start.partition(' --config')[0]} --help", tmp_path, PATH=path).returncode == 0
     for line in ("Type=notify", "StateDirectory=curfew", "Restart=on-failure", "RestartPreventExitStatus=2"):
         assert f"\n{line}\n" in unit
     assert "\nLoadCredential=api-key:" in unit
@@ -176,6 +205,13 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8"))
     for target in targets:
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("folder", ["rules", "scheduler", "migrations", "deploy"])
+def test_every_document_that_the_code_names_is_there(folder: str) -> None:
+    for path in [each for each in (ROOT / folder).rglob("*") if each.suffix in {".py", ".service"}]:
+        for name in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{path} names {name}"
 
 
 def test_commands_are_taken_from_a_block_without_their_remarks() -> None:

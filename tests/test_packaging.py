@@ -1,7 +1,6 @@
 """The wheel, alone: installed from the lock file into an environment of its own, and run from another folder."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,13 +20,19 @@ pytestmark = pytest.mark.xdist_group("wheel")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `curfew` command in an environment of its own, made by the README's commands; only the folder is another."""
-    folder = tmp_path_factory.mktemp("opt") / "curfew"
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    """The `curfew` command in an environment of its own, made by the README's commands; only the folders are others.
+
+    The wheel of an older version is there already, as after an upgrade.
+    """
+    root = tmp_path_factory.mktemp("root")
+    (root / "usr/local/bin").mkdir(parents=True)
+    (ROOT / "dist").mkdir(exist_ok=True)
+    (ROOT / "dist/curfew-0.0.1-py3-none-any.whl").touch()
     for command in block_with("make wheel"):
-        line = command.replace("/opt/curfew", str(folder)).replace("python3", sys.executable)
+        line = command.replace("/opt/", f"{root}/opt/").replace("/usr/local/", f"{root}/usr/local/")
+        line = line.replace("python3", sys.executable)
         subprocess.run(["/bin/sh", "-ec", line], cwd=ROOT, check=True, capture_output=True)
-    return folder / "bin" / "curfew"
+    return root / "usr/local/bin/curfew"
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def test_the_installed_command_makes_its_ledger_and_pauses(installed: Path, else
         write_rules(elsewhere, sandbox.base_url, window(-timedelta(hours=1), timedelta(hours=1)))
         assert curfew("check").returncode == 0
         upgraded = curfew("db", "upgrade")
-        assert upgraded.stdout.strip().endswith("from nothing to 0001"), upgraded.stderr
+        assert upgraded.stdout.strip().endswith("from nothing to 0002"), upgraded.stderr
         with subprocess.Popen([str(installed), "run"], env=environment(), stderr=subprocess.DEVNULL) as daemon:
             try:
                 wait_until(lambda: set(sandbox.statuses().values()) == {"PAUSED"}, "the campaign is paused")

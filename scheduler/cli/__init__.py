@@ -3,20 +3,26 @@
 Exit codes: 0 done, 1 it failed, 2 wrong use or wrong file, 3 a fault of the program, 130 interrupted.
 """
 
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from io import StringIO, TextIOWrapper
+from typing import Final, TextIO
 
 import click
 
 from scheduler import __version__
-from scheduler.errors import CurfewError, WrongFile
+from scheduler.errors import CurfewError, WrongFile, reason
+from scheduler.texts import brief
 
 VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "demo", "db")
 _INTERRUPTED: Final = 130
 _FAULT: Final = 3
+# What a write to a full or broken disk fails with.
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class _Verbs(click.Group):
@@ -50,7 +56,22 @@ def curfew() -> None:
 
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
-    sys.exit(run())
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper)]
+    for stream in streams:
+        # A name with letters that the terminal hasn't is shown in another way, and stops nothing.
+        stream.reconfigure(errors="backslashreplace")
+    code = run()
+    for stream in streams:
+        _let_go(stream)
+    sys.exit(code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Write what's left. If that fails it was said already, and the interpreter's own last try must say nothing."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -58,21 +79,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = curfew.main(arguments, prog_name="curfew", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        for line in shown.getvalue().splitlines():
+            click.echo(brief(line), err=True)
         return error.exit_code
     except WrongFile as error:
         click.echo(str(error), err=True)
         return error.exit_code
     except CurfewError as error:
-        click.echo(f"curfew: {error}", err=True)
+        click.echo(f"curfew: {brief(str(error))}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; the interpreter's last flush must not complain.
-        sys.stderr.close()
+        # The reader of our output (head, less) has gone.
         return 1
-    except Exception:  # noqa: BLE001 -- the edge of the program: a fault is shown whole, and has a code of its own
+    except Exception as error:  # noqa: BLE001 -- the edge of the program: a fault is shown whole, and has a code of its own
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            click.echo(f"curfew: the output can't be written: {reason(error)}", err=True)
+            return 1
         traceback.print_exc()
         return _FAULT
     return code if isinstance(code, int) else 0

@@ -1,23 +1,30 @@
 """`curfew audit`: the audit log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
+from rules.document import Document
 from scheduler.cli import options, output
 from scheduler.ledger.database import Database
-from scheduler.ledger.reports import AuditFilter, audit_lines
+from scheduler.ledger.records import Outcome, State
+from scheduler.ledger.reports import UNDER_WAY, AuditFilter, audit_lines
 
-_STYLES = {
+# What each line can end as: an attempt's outcome, or the state of a change that needed none.
+_OUTCOMES: Final = [*map(str, Outcome), str(State.MISSED), UNDER_WAY]
+
+_STYLES: Final = {
     "succeeded": "green",
     "failed": "bold red",
     "missed": "bold red",
     "retried": "yellow",
     "interrupted": "yellow",
 }
+# From here on there's also room for what is rarely asked.
+_WIDE: Final = 110
 
 
 @click.command(name="audit")
@@ -29,7 +36,7 @@ _STYLES = {
 @click.option("--rule", help="Only what this rule has a part in.")
 @click.option("--account", help="Only this account.")
 @click.option("--action", type=click.Choice(["pause", "resume"]), help="Only pauses, or only resumes.")
-@click.option("--outcome", help="Only what ended so: succeeded, retried, failed, skipped, missed...")
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only what ended so.")
 @click.option("--utc", "in_utc", is_flag=True, help="Show times in UTC, not in the file's zone.")
 @options.output_format("table", "json")
 def command(file: Path, database: str | None, form: str, in_utc: bool, **chosen: Any) -> None:
@@ -40,8 +47,9 @@ def command(file: Path, database: str | None, form: str, in_utc: bool, **chosen:
       curfew audit --since 2026-12-24 --outcome failed
       curfew audit --campaign 1234567 --format json
     """
-    zone = options.zone_of(file)
-    ledger = Database(options.ledger_url(file, database))
+    settings = options.settings_of(file, database)
+    ledger = Database(options.ledger_url(settings, database))
+    zone = settings.document.timezone if settings else ZoneInfo("UTC")
     for name in ("since", "until"):
         chosen[name] = options.instant(chosen[name], zone)
     with ledger.reading() as connection:
@@ -50,6 +58,16 @@ def command(file: Path, database: str | None, form: str, in_utc: bool, **chosen:
         output.write_json(lines)
     else:
         print_lines(lines, ZoneInfo("UTC") if in_utc else zone)
+    if settings and not lines:
+        for unknown in _unknown_names(settings.document, chosen):
+            click.echo(unknown, err=True)
+
+
+def _unknown_names(document: Document, chosen: Mapping[str, Any]) -> Iterator[str]:
+    """Why nothing was found, perhaps: no error, since the ledger may know names that the file has no more."""
+    for kind, known in (("rule", options.rule_names(document)), ("account", list(document.accounts))):
+        if chosen[kind] is not None and chosen[kind] not in known:
+            yield options.unknown(kind, chosen[kind], known)
 
 
 def print_lines(lines: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
@@ -57,32 +75,30 @@ def print_lines(lines: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
     if not lines:
         click.echo("nothing is on record")
         return
-    columns = ("due", "campaign", "action", "attempt", "outcome", "late", "took", "http", "why")
-    table = output.make_table(columns, (_cells(line, zone) for line in lines))
-    for row, line in zip(table.rows, lines, strict=True):
-        row.style = _STYLES.get(str(line["outcome"]), "")
-    output.console().print(table)
+    more = ("took", "http") if output.console().width >= _WIDE else ()
+    columns = ("due", "campaign", "action", "try", "outcome", "late", *more, "why")
+    output.print_table(columns, [_row(line, zone, columns) for line in lines])
 
 
-def _cells(line: Mapping[str, Any], zone: ZoneInfo) -> tuple[object, ...]:
-    name = f"{line['campaign']} {line['campaign_name'] or ''}".strip()
-    took = "" if line["duration_ms"] is None else f"{line['duration_ms']} ms"
-    return (
-        output.local(line["due_at"], zone),
-        name,
-        line["action"],
-        line["attempt"],
-        line["outcome"],
-        _late(line["late_by_seconds"]),
-        took,
-        line["http_status"],
-        _why(line),
-    )
+def _row(line: Mapping[str, Any], zone: ZoneInfo, columns: Sequence[str]) -> output.Row:
+    cells = {
+        "due": output.clock(line["due_at"], zone),
+        "campaign": output.campaign(line),
+        "action": line["action"],
+        "try": line["attempt"],
+        "outcome": line["outcome"],
+        "late": _late(line["late_by_seconds"]),
+        "took": "" if line["duration_ms"] is None else f"{line['duration_ms']} ms",
+        "http": line["http_status"],
+        "why": _why(line),
+    }
+    style = _STYLES.get(str(line["outcome"]), "")
+    return output.Row(tuple(cells[name] for name in columns), output.day(line["due_at"], zone), style)
 
 
 def _why(line: Mapping[str, Any]) -> str:
     """The error, or the reason of a decision; for what went as it should, whose rule it was."""
-    went_well = line["outcome"] in {"succeeded", "under way"}
+    went_well = line["outcome"] in {Outcome.SUCCEEDED, UNDER_WAY}
     return line["error"] or (", ".join(line["rules"]) if went_well else line["reason"])
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from scheduler.cli import options
+from scheduler.errors import problem_line
 from scheduler.settings import load
+from scheduler.texts import printable
 
 
 @click.command(name="check")
@@ -23,14 +25,14 @@ def command(file: Path) -> None:
     """
     settings = load(file, os.environ)
     for warning in settings.warnings:
-        click.echo(f"{file}:{warning}", err=True)
+        click.echo(problem_line(str(file), warning), err=True)
     document = settings.document
     counts = (
         _counted(len(settings.ruleset.rules), "rule"),
         _counted(len(document.accounts), "account"),
         _counted(len(document.calendars), "calendar"),
     )
-    click.echo(f"{file}: right ({', '.join(counts)})")
+    click.echo(f"{printable(file)}: right ({', '.join(counts)})")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ import click
 from scheduler import schema
 from scheduler.cli import options
 from scheduler.ledger.database import Database
+from scheduler.texts import printable
 
 
 @click.group(name="db")
@@ -29,8 +30,8 @@ def upgrade(file: Path, database: str | None) -> None:
     Example:
       curfew db upgrade --config /etc/curfew/curfew.yaml
     """
-    ledger = Database(options.ledger_url(file, database))
+    ledger = Database(options.ledger_url(options.settings_of(file, database), database))
     ledger.create()
     before, after = schema.upgrade(ledger)
     change = f"at {after} already" if before == after else f"from {before or 'nothing'} to {after}"
-    click.echo(f"{ledger.name}: {change}")
+    click.echo(f"{printable(ledger.name)}: {change}")

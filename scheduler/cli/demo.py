@@ -84,7 +84,7 @@ def _watch(scene: Stage, console: Console) -> None:
                 console.print(_words(call), markup=False)
             shown = len(calls)
             if live is not None:
-                live.update(_picture(scene), refresh=True)
+                live.update(_picture(scene, console), refresh=True)
             time.sleep(_POLL_SECONDS)
 
 
@@ -97,12 +97,13 @@ def _words(call: Call) -> str:
     return f"{datetime.now(UTC):%H:%M:%S}  {call.action:<6}  {call.campaign}  HTTP {call.http_status}"
 
 
-def _picture(scene: Stage) -> Group:
-    rows = [(campaign["id"], campaign["name"], campaign["status"]) for campaign in scene.campaigns()]
-    table = output.make_table(("campaign", "name", "status"), rows)
-    for row, (_, _, status) in zip(table.rows, rows, strict=True):
-        row.style = _STYLES.get(status, "")
-    return Group(Text(""), Text(_countdown(scene), style="bold"), table)
+def _picture(scene: Stage, console: Console) -> Group:
+    rows = [
+        output.Row((f"{each['id']} {each['name']}", each["status"]), style=_STYLES.get(each["status"], ""))
+        for each in scene.campaigns()
+    ]
+    table = output.layout(("campaign", "status"), rows, console)
+    return Group(Text(""), Text(_countdown(scene), style="bold"), *table)
 
 
 def _countdown(scene: Stage) -> str:

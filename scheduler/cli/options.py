@@ -1,7 +1,7 @@
 """Options that several verbs share, and what they mean."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from rules.document import Document
 from rules.localtime import start_instant
-from rules.notation import FIRST_YEAR, LAST_YEAR
+from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from scheduler.errors import WrongUse
-from scheduler.settings import DEFAULT_FILE, database_url, load
+from scheduler.ledger.location import path_of
+from scheduler.settings import DEFAULT_FILE, Settings, database_url, load
 
 config = click.option(
     "-c",
@@ -42,14 +44,35 @@ def output_format(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
-def ledger_url(file: Path, database: str | None) -> str:
-    """The URL of the ledger: as given, else as the file says."""
-    return database or database_url(load(file), os.environ)
+def settings_of(file: Path, database: str | None) -> Settings | None:
+    """What the file says; None where it's gone, and isn't needed since the ledger is named."""
+    return None if database and not file.exists() else load(file)
 
 
-def zone_of(file: Path) -> ZoneInfo:
-    """The zone to show times in: the file's, or UTC where there's no file."""
-    return load(file).document.timezone if file.exists() else ZoneInfo("UTC")
+def ledger_url(settings: Settings | None, database: str | None) -> str:
+    """The URL of the ledger: as given on the command line, else as the file says.
+
+    Raises:
+        WrongUse: it leads to nothing that can be a ledger.
+    """
+    if settings and not database:
+        return database_url(settings, os.environ)
+    url = database or ""
+    try:
+        path_of(url)
+    except ValueError as error:
+        raise WrongUse(f"--database: {error}") from None
+    return url
+
+
+def rule_names(document: Document) -> list[str]:
+    """The names that `--rule` may have."""
+    return [rule.name for rule in document.rules]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """What's said of a name that nothing has."""
+    return f"no {kind} is called {name!r}{nearest(name, known)}"
 
 
 def instant(text: str | None, zone: ZoneInfo) -> datetime | None:

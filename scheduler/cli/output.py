@@ -2,17 +2,33 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, Final
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from scheduler.texts import printable
+
 # Enough for a line of the audit log where no terminal says how wide it is.
-_WIDTH_WITHOUT_TERMINAL = 220
+_WIDTH_WITHOUT_TERMINAL: Final = 220
+# On a narrower terminal, the terminal itself breaks the lines: nothing is left out.
+_LEAST_WIDTH: Final = 72
+_LEAST_OF_THE_LAST: Final = 24
+_GAP: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table; `day` is said above the first of the lines that have it."""
+
+    cells: tuple[object, ...]
+    day: str = ""
+    style: str = ""
 
 
 def utc(instant: datetime) -> str:
@@ -28,9 +44,32 @@ def local(instant: datetime | None, zone: tzinfo | None) -> str:
     return f"{there:%a} {there.isoformat(sep=' ', timespec='seconds')}"
 
 
+def day(instant: datetime, zone: tzinfo) -> str:
+    """The day of an instant in a zone, with the offset that its times have: `Fri 2026-11-27, +01:00`."""
+    there = instant.astimezone(zone)
+    return f"{there:%a %Y-%m-%d}, {there.isoformat()[-6:]}"
+
+
+def moment(instant: datetime | None, zone: tzinfo) -> str:
+    """An instant in a table whose days say the offset: `Fri 2026-11-27 17:00`."""
+    return "" if instant is None else f"{instant.astimezone(zone):%a %Y-%m-%d} {clock(instant, zone)}"
+
+
+def campaign(row: Mapping[str, Any]) -> str:
+    """A campaign by its id, and its name where it's known."""
+    return f"{row['campaign']} {row['campaign_name'] or ''}".strip()
+
+
+def clock(instant: datetime, zone: tzinfo) -> str:
+    """The time of day of an instant in a zone, with seconds only where there are any."""
+    there = instant.astimezone(zone)
+    return f"{there:%H:%M:%S}" if there.second else f"{there:%H:%M}"
+
+
 def write_json(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print an array of objects; instants as `utc` writes them."""
-    click.echo(json.dumps(rows, default=_plain, ensure_ascii=False, indent=2))
+    has_all_letters = (sys.stdout.encoding or "").lower() in {"utf-8", "utf8"}
+    click.echo(json.dumps(rows, default=_plain, ensure_ascii=not has_all_letters, indent=2))
 
 
 def _plain(value: object) -> object:
@@ -39,21 +78,51 @@ def _plain(value: object) -> object:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-def printable(value: object) -> str:
-    """Text from elsewhere, unable to move the cursor or to forge a line."""
-    text = "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+def print_table(columns: Sequence[str], rows: Sequence[Row], *, cut: str = "campaign") -> None:
+    """Print a table, in which nothing is taken for markup; where space is short, `cut` is the column that gives way."""
+    printer = console()
+    for line in layout(columns, rows, printer, cut=cut):
+        printer.print(line, soft_wrap=True)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table of text, in which nothing is taken for markup; only the last column is folded where space is short."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns[:-1]:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    table.add_column(columns[-1], overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+def layout(columns: Sequence[str], rows: Sequence[Row], printer: Console, *, cut: str = "campaign") -> Iterator[Text]:
+    """The lines of a table, for a terminal of this width.
+
+    One column is cut where space is short, the last is folded, and all others stay whole.
+    """
+    texts = [[printable(cell) for cell in row.cells] for row in rows]
+    widths = _widths([list(columns), *texts], max(printer.width, _LEAST_WIDTH), columns.index(cut))
+    yield from _lines(printer, columns, widths, "bold")
+    shown = ""
+    for row, cells in zip(rows, texts, strict=True):
+        if row.day != shown:
+            yield Text(row.day, style="bold")
+            shown = row.day
+        yield from _lines(printer, cells, widths, row.style)
+
+
+def _widths(texts: Sequence[Sequence[str]], width: int, cut: int) -> list[int]:
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+    rest = width - sum(widths) - _GAP * (len(widths) - 1) + widths[cut] + widths[-1]
+    last = min(widths[-1], max(_LEAST_OF_THE_LAST, rest * 3 // 5))
+    # An id is never cut, only the name after it.
+    least = max(cell_len(row[cut].partition(" ")[0]) for row in texts)
+    widths[cut] = min(widths[cut], max(least, rest - last))
+    widths[-1] = min(widths[-1], max(_LEAST_OF_THE_LAST, rest - widths[cut]))
+    return widths
+
+
+def _lines(printer: Console, cells: Sequence[str], widths: Sequence[int], style: str) -> Iterator[Text]:
+    """The cells side by side, the last of them folded."""
+    heads = [Text(cell) for cell in cells[:-1]]
+    for head, width in zip(heads, widths, strict=False):
+        head.truncate(width, overflow="ellipsis", pad=True)
+    start = Text(" " * _GAP).join([*heads, Text()])
+    for part in Text(cells[-1]).wrap(printer, widths[-1], overflow="fold") or [Text()]:
+        line = Text.assemble(start, part, style=style)
+        line.rstrip()
+        yield line
+        start = Text(" " * start.cell_len)
 
 
 def console() -> Console:

@@ -1,6 +1,6 @@
 """`curfew plan`: what will happen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,20 +46,33 @@ def command(
       curfew plan --from 2026-12-20 --to 2027-01-08 --campaign 1234567 --format json
     """
     settings = load(file)
-    zone = settings.document.timezone
-    first = options.instant(start, zone) or utc_now()
-    last = options.instant(end, zone) or first + timedelta(days=days or _DEFAULT_DAYS)
-    if last - first > timedelta(days=_LONGEST_DAYS):
-        raise WrongUse(f"the plan is made for at most {_LONGEST_DAYS} days at once")
+    names = options.rule_names(settings.document)
+    if rule is not None and rule not in names:
+        raise WrongUse(options.unknown("rule", rule, names))
+    first, last = _span(start, end, days, settings.document.timezone)
     found = _edges(settings.ruleset, first, last, campaign)
     chosen = [each for each in found if rule is None or rule in each[2].rules]
     if form == "json":
         output.write_json([_row(*each) for each in chosen])
     elif chosen:
-        columns = ("when", "action", "account", "campaign", "until", "because")
-        output.console().print(output.make_table(columns, (_cells(*each) for each in chosen)))
+        # With one account, its name says nothing.
+        shown = ("account",) if len(settings.document.accounts) > 1 else ()
+        columns = ("when", "action", *shown, "campaign", "until", "because")
+        output.print_table(columns, [_line(*each, columns) for each in chosen])
     else:
         click.echo("nothing happens in that time")
+
+
+def _span(start: str | None, end: str | None, days: int | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    if end is not None and days is not None:
+        raise WrongUse("--to and --days both say where the plan ends: use one of them")
+    first = options.instant(start, zone) or utc_now()
+    last = options.instant(end, zone) or first + timedelta(days=days or _DEFAULT_DAYS)
+    if last <= first:
+        raise WrongUse(f"--to ({output.local(last, zone)}) must come after --from ({output.local(first, zone)})")
+    if last - first > timedelta(days=_LONGEST_DAYS):
+        raise WrongUse(f"the plan is made for at most {_LONGEST_DAYS} days at once")
+    return first, last
 
 
 def _edges(
@@ -87,8 +100,14 @@ def _row(account: str, campaign: int | None, edge: Edge) -> dict[str, Any]:
     }
 
 
-def _cells(account: str, campaign: int | None, edge: Edge) -> tuple[object, ...]:
+def _line(account: str, campaign: int | None, edge: Edge, columns: Sequence[str]) -> output.Row:
     zone = ZoneInfo(edge.zone)
-    action = "hold" if edge.is_hold else edge.action
-    until = output.local(edge.until, zone)
-    return output.local(edge.at, zone), action, account, campaign or "all", until, "; ".join(edge.because)
+    cells = {
+        "when": output.clock(edge.at, zone),
+        "action": "hold" if edge.is_hold else edge.action,
+        "account": account,
+        "campaign": campaign or "all",
+        "until": output.moment(edge.until, zone),
+        "because": "; ".join(edge.because),
+    }
+    return output.Row(tuple(cells[name] for name in columns), output.day(edge.at, zone))

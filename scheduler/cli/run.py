@@ -8,7 +8,7 @@ import click
 from scheduler import daemon, logs
 from scheduler.cli import options
 from scheduler.ledger.database import Database
-from scheduler.settings import database_url, load
+from scheduler.settings import load
 
 
 @click.command(name="run")
@@ -27,5 +27,5 @@ def command(file: Path, database: str | None, dry_run: bool) -> int:
       curfew run --dry-run
     """
     logs.configure()
-    settings = load(file, os.environ)
-    return daemon.run(settings, Database(database or database_url(settings, os.environ)), dry_run=dry_run)
+    settings = load(file, os.environ, every_key=True)
+    return daemon.run(settings, Database(options.ledger_url(settings, database)), dry_run=dry_run)

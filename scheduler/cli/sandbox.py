@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import click
 
-from scheduler.errors import CurfewError
+from scheduler.errors import CurfewError, reason
 from scheduler.sandbox import serve
 
 
@@ -32,4 +32,4 @@ def command(port: int, campaigns: int, accounts: int, latency: int) -> None:
             announce=click.echo,
         )
     except OSError as error:
-        raise CurfewError(f"port {port}: {(error.strerror or str(error)).lower()}") from None
+        raise CurfewError(f"port {port}: {reason(error)}") from None

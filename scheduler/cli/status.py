@@ -1,6 +1,6 @@
 """`curfew status`: alive or not, what happens next, what we hold, what fails."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from rules.ruleset import Ruleset
+from rules.ruleset import Edge, Ruleset
 from scheduler.cli import options, output
 from scheduler.clock import utc_now
 from scheduler.ledger.database import Database
@@ -18,7 +18,8 @@ from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns,
 from scheduler.settings import load
 
 _NEXT_EDGES = 5
-_LOOK_AHEAD = timedelta(days=60)
+# In growing steps, one after the other.
+_LOOK_AHEAD_DAYS = (1, 3, 12, 48)
 
 
 @click.command(name="status")
@@ -36,7 +37,7 @@ def command(file: Path, database: str | None, form: str) -> None:
     """
     settings = load(file)
     now = utc_now()
-    ledger = Database(options.ledger_url(file, database))
+    ledger = Database(options.ledger_url(settings, database))
     with ledger.reading() as connection:
         daemon = newest_run(connection)
         custody = held_campaigns(connection)
@@ -64,24 +65,36 @@ def _next_edges(ruleset: Ruleset, now: datetime) -> list[dict[str, Any]]:
             "rules": list(edge.rules),
             "until": edge.until,
         }
-        for account, campaign, edge in islice(ruleset.edges(now, now + _LOOK_AHEAD), _NEXT_EDGES)
+        for account, campaign, edge in islice(_edges(ruleset, now), _NEXT_EDGES)
     ]
+
+
+def _edges(ruleset: Ruleset, now: datetime) -> Iterator[tuple[str, int | None, Edge]]:
+    """The edges to come, a day first, and more only for who asks on: thousands of campaigns have many of them."""
+    for days in _LOOK_AHEAD_DAYS:
+        yield from ruleset.edges(now, now + timedelta(days=days))
+        now += timedelta(days=days)
 
 
 def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) -> None:
     click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
     edges = [
-        (output.local(edge["at"], zone), edge["action"], edge["campaign"], ", ".join(edge["rules"]))
+        _row(edge["at"], zone, edge["action"], edge["campaign"], ", ".join(edge["rules"]))
         for edge in answer["next_edges"]
     ]
-    _section("next", ("when", "action", "campaign", "rules"), edges, "nothing in the next 60 days")
-    custody = [(_named(held), output.local(held["since"], zone), held["because"]) for held in answer["custody"]]
-    _section("held paused, to be resumed", ("campaign", "since", "because"), custody, "nothing")
+    nothing = f"nothing in the next {sum(_LOOK_AHEAD_DAYS)} days"
+    _section("next", ("when", "action", "campaign", "rules"), edges, nothing)
+    custody = [_row(held["since"], zone, output.campaign(held), held["because"]) for held in answer["custody"]]
+    _section("held paused, to be resumed", ("since", "campaign", "because"), custody, "nothing")
     failing = [
-        (_named(each), each["action"], output.local(each["since"], zone), each["attempts"], each["error"])
+        _row(each["since"], zone, output.campaign(each), each["action"], each["attempts"], each["error"])
         for each in answer["failing"]
     ]
-    _section("failing", ("campaign", "action", "since", "attempts", "error"), failing, "nothing")
+    _section("failing", ("since", "campaign", "action", "tries", "error"), failing, "nothing")
+
+
+def _row(at: datetime, zone: ZoneInfo, *cells: object) -> output.Row:
+    return output.Row((output.clock(at, zone), *cells), output.day(at, zone))
 
 
 def _life(*, alive: bool, daemon: DaemonRun | None, zone: ZoneInfo) -> str:
@@ -95,13 +108,9 @@ def _life(*, alive: bool, daemon: DaemonRun | None, zone: ZoneInfo) -> str:
     return f"not running; the last one {how}, last tick {tick}"
 
 
-def _named(row: Mapping[str, Any]) -> str:
-    return f"{row['campaign']} {row['campaign_name'] or ''}".strip()
-
-
-def _section(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
+def _section(title: str, columns: Sequence[str], rows: Sequence[output.Row], nothing: str) -> None:
     click.echo(f"\n{title}")
     if rows:
-        output.console().print(output.make_table(columns, rows))
+        output.print_table(columns, rows)
     else:
         click.echo(nothing)

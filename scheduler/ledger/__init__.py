@@ -6,4 +6,5 @@ database  connections and their settings; the one thread that writes
 work      what the daemon records, each a function of one connection
 reports   what the verbs read: the audit log, the state of the daemon
 lock      one daemon per ledger
+location  where a ledger is
 """

@@ -3,18 +3,20 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from scheduler.errors import LedgerError
+from scheduler.errors import LedgerError, reason
+from scheduler.ledger.location import path_of
 from scheduler.ledger.tables import REVISION
 
 __all__ = ["Connection", "Database", "Writer"]
@@ -27,12 +29,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self._url = make_url(url)
-        except ArgumentError:
-            raise LedgerError("the database isn't a URL such as sqlite:////var/lib/curfew/curfew.db") from None
-        if self._url.get_backend_name() != "sqlite" or not self._url.database:
-            raise LedgerError(f"{self._url.render_as_string()}: only files of SQLite (sqlite:///PATH) are supported")
-        self.path = Path(self._url.database)
+            self.path = path_of(url)
+        except ValueError as error:
+            raise LedgerError(f"database: {error}") from None
 
     @property
     def name(self) -> str:
@@ -48,7 +47,7 @@ class Database:
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise LedgerError(f"{self.name}: {(error.strerror or str(error)).lower()}") from None
+            raise self._unusable(error) from None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -57,10 +56,8 @@ class Database:
         Raises:
             LedgerError: the file can't be opened or written.
         """
-        with self._wrapped():
-            engine = _engine(self.path, "BEGIN IMMEDIATE")
-            with engine.begin() as connection:
-                yield connection
+        with self._wrapped(), _writing_engine(self.path).begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -71,13 +68,20 @@ class Database:
         """
         try:
             self.path.stat()
-        except FileNotFoundError:
-            raise LedgerError(f"{self.name}: there is no ledger yet; `curfew run` makes it") from None
         except OSError as error:
-            raise LedgerError(f"{self.name}: {(error.strerror or str(error)).lower()}") from None
-        with self._wrapped(), _engine(self.path, "BEGIN").begin() as connection:
+            raise self._unusable(error) from None
+        with self._wrapped(), _reading_engine(self.path).begin() as connection:
             _check_revision(connection, self.name)
             yield connection
+
+    def _unusable(self, error: OSError) -> LedgerError:
+        what = reason(error)
+        if isinstance(error, FileNotFoundError):
+            folder = Path(os.path.realpath(self.path)).parent
+            what = "there is no ledger yet; `curfew run` makes it"
+            if not folder.is_dir():
+                what = f"the folder {folder} is missing"
+        return LedgerError(f"{self.name}: {what}")
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:
@@ -102,21 +106,38 @@ def _check_revision(connection: Connection, name: str) -> None:
         raise LedgerError(f"{name}: revision {found}, and this version reads {REVISION}; run `curfew db upgrade`")
 
 
-def _engine(path: Path, begin: str) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+def _writing_engine(path: Path) -> Engine:
+    # Readers don't wait for the writer, nor it for them. The mode stays with the file.
+    return _engine(path, "BEGIN IMMEDIATE", {}, "PRAGMA journal_mode = WAL")
+
+
+def _reading_engine(path: Path) -> Engine:
+    """For those who may only read: SQLite would make files beside the ledger, unless it's told that nobody writes.
+
+    Where no such file is, and none can be made, none of its writers is there either.
+    """
+    wal = Path(f"{os.path.realpath(path)}-wal")
+    is_still = not wal.exists() and not os.access(wal.parent, os.W_OK)
+    return _engine(path, "BEGIN", {"immutable": "1"} if is_still else {})
+
+
+def _engine(path: Path, begin: str, parameters: Mapping[str, str], *pragmas: str) -> Engine:
+    # As a URI of SQLite's own, in which no letter of the path means anything.
+    uri = f"file://{quote(os.fsencode(path.absolute()))}"
+    engine = create_engine(URL.create("sqlite", database=uri, query={"uri": "true", **parameters}), poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
         # The driver would begin transactions by its own lights, and commit before DDL: we begin them ourselves.
         connection.isolation_level = None
-        # Readers don't wait for the writer, nor it for them.
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Another process (a backup, a person's query) may hold the file for a moment.
+        connection.execute("PRAGMA busy_timeout = 5000")
+        for pragma in pragmas:
+            connection.execute(pragma)
         # An acknowledged commit survives a power cut; NORMAL would lose the last ones.
         connection.execute("PRAGMA synchronous = FULL")
         # SQLite ignores them otherwise.
         connection.execute("PRAGMA foreign_keys = ON")
-        # Another process (a backup, a person's query) may hold the file for a moment.
-        connection.execute("PRAGMA busy_timeout = 5000")
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
@@ -156,7 +177,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._engine = _engine(database.path, "BEGIN IMMEDIATE")
+        self._engine = _writing_engine(database.path)
         self._orders: SimpleQueue[_Order[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()

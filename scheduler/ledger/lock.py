@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from scheduler.errors import LedgerError, LedgerInUse
+from scheduler.errors import LedgerError, LedgerInUse, reason
 
 # `is_held` takes the lock for an instant: a daemon that starts just then tries again.
 _TRIES: Final = 10
@@ -15,8 +15,11 @@ _PAUSE_SECONDS: Final = 0.05
 
 
 def lock_path(ledger: Path) -> Path:
-    """The file beside a ledger that its daemon holds locked, with its process id in it."""
-    return ledger.with_name(f"{ledger.name}.lock")
+    """The file beside a ledger that its daemon holds locked, with its process id in it.
+
+    By whatever name a ledger is called, the lock is beside the file itself: links lead to the same one.
+    """
+    return Path(f"{os.path.realpath(ledger)}.lock")
 
 
 class Lock:
@@ -36,7 +39,7 @@ class Lock:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+            raise LedgerError(f"{path}: {reason(error)}") from None
         if not self._taken():
             holder = os.read(self._descriptor, 20).decode().strip() or "?"
             os.close(self._descriptor)
@@ -69,7 +72,7 @@ def is_held(ledger: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise LedgerError(f"{lock_path(ledger)}: {(error.strerror or str(error)).lower()}") from None
+        raise LedgerError(f"{lock_path(ledger)}: {reason(error)}") from None
     try:
         return not _try(descriptor, fcntl.LOCK_SH)
     finally:

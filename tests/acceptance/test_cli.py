@@ -1,19 +1,30 @@
 """The command line: its contracts for programs, and what it says to a person who made a mistake."""
 
+import fcntl
 import json
+import os
+import pty
+import re
 import socket
 import sqlite3
-from contextlib import closing
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rules.ruleset import Edge, Ruleset
 from scheduler import schema
 from scheduler.cli import VERBS, run
 from scheduler.ledger.database import Database
+from scheduler.ledger.records import Outcome, State
 from tests.acceptance import processes
 from tests.acceptance.processes import KEY
 
@@ -118,14 +129,36 @@ def test_plan_can_be_asked_for_one_campaign_or_rule(curfew: Curfew, folder: Path
 def test_plan_needs_no_key_and_no_environment(curfew: Curfew, folder: Path) -> None:
     done = curfew("plan", "--from", "2026-12-23", "--to", "2026-12-31", cwd=folder, WOODPECKER_API_KEY="")
     assert done.returncode == 0
-    assert "Thu 2026-12-24 00:00:00+01:00" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["when", "action", "campaign", "until", "because"]
+    assert lines[1] == ["Thu", "2026-12-24,", "+01:00"]
+    assert lines[2][:6] == ["00:00", "pause", "all", "Sun", "2026-12-27", "00:00"]
     assert "holidays: Christmas Eve" in done.stdout
-    assert "hold" in done.stdout
+    assert lines[-2:] == [["Wed", "2026-12-30,", "-05:00"], ["09:00", "hold", "12", "stop:", "2026-12-30", "09:00"]]
 
 
 def test_plan_of_a_quiet_time_says_so(curfew: Curfew, folder: Path) -> None:
     done = curfew("plan", "--from", "2026-11-24", "--to", "2026-11-25", cwd=folder)
     assert done.stdout == "nothing happens in that time\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--from", "2026-12-31", "--to", "2026-12-23"), "must come after --from"),
+        (("--from", "2026-12-31", "--to", "2026-12-31"), "must come after --from"),
+        (("--to", "2001-01-01"), "must come after --from"),
+        (("--to", "2026-12-31", "--days", "3"), "--to and --days both say where the plan ends"),
+        (("--rule", "holiday"), "no rule is called 'holiday'; did you mean 'holidays'?"),
+        (("--rule", "x" * 500), f"no rule is called '{'x' * 59}…'"),
+    ],
+)
+def test_plan_says_what_is_wrong_with_its_options(
+    curfew: Curfew, folder: Path, options: tuple[str, ...], words: str
+) -> None:
+    done = curfew("plan", *options, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Apia", "UTC", "America/St_Johns"])
@@ -225,14 +258,41 @@ def test_a_file_that_is_no_database_is_said(curfew: Curfew, folder: Path) -> Non
 
 
 def test_upgrade_says_what_it_did(curfew: Curfew, folder: Path) -> None:
-    assert curfew("db", "upgrade", cwd=folder).stdout.endswith("curfew.db: from nothing to 0001\n")
-    assert curfew("db", "upgrade", cwd=folder).stdout.endswith("curfew.db: at 0001 already\n")
+    assert curfew("db", "upgrade", cwd=folder).stdout.endswith(f"curfew.db: from nothing to {schema.head()}\n")
+    assert curfew("db", "upgrade", cwd=folder).stdout.endswith(f"curfew.db: at {schema.head()} already\n")
 
 
 def test_an_audit_log_without_lines_says_so(curfew: Curfew, folder: Path) -> None:
     curfew("db", "upgrade", cwd=folder)
-    assert curfew("audit", cwd=folder).stdout == "nothing is on record\n"
+    assert curfew("audit", cwd=folder) == Done(0, "nothing is on record\n", "")
     assert curfew.rows("audit", folder) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--rule", "holiday"), "no rule is called 'holiday'; did you mean 'holidays'?\n"),
+        (("--account", "Main"), "no account is called 'Main'; did you mean 'main'?\n"),
+        (("--rule", "stop", "--account", "main"), ""),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_audit_says_so_if_nothing_is_found_for_a_name_that_the_file_has_not(
+    curfew: Curfew, folder: Path, options: tuple[str, ...], said: str, form: str
+) -> None:
+    """The ledger may know names of older files: it's a word of warning, and no error."""
+    curfew("db", "upgrade", cwd=folder)
+    nothing = {"table": "nothing is on record\n", "json": "[]\n"}
+    assert curfew("audit", "--format", form, *options, cwd=folder) == Done(0, nothing[form], said)
+
+
+def test_audit_knows_every_outcome_and_refuses_any_other(curfew: Curfew, folder: Path) -> None:
+    curfew("db", "upgrade", cwd=folder)
+    done = curfew("audit", "--outcome", "succeded", cwd=folder)
+    assert done.returncode == 2
+    for outcome in map(str, [*Outcome, *(set(State) - {State.WAITING, State.CALLING}), "under way"]):
+        assert outcome in done.stderr
+        assert curfew("audit", "--outcome", outcome, cwd=folder).returncode == 0
 
 
 def test_audit_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
@@ -262,8 +322,11 @@ def test_audit_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
     assert (decision["outcome"], decision["reason"]) == ("skipped", "already paused")
     table = curfew("audit", cwd=folder).stdout
     assert "\x1b" not in table, "a name can't send escapes to the terminal"
-    assert "Fri 2026-11-27 17:00:00+01:00" in table
-    assert "Fri 2026-11-27 16:00:00+00:00" in curfew("audit", "--utc", cwd=folder).stdout
+    assert [line.split()[:3] for line in table.splitlines()[1:3]] == [
+        ["Fri", "2026-11-27,", "+01:00"],
+        ["17:00", "11", "Spring"],
+    ]
+    assert "Fri 2026-11-27, +00:00\n16:00  11 Spring" in curfew("audit", "--utc", cwd=folder).stdout
 
 
 @pytest.mark.parametrize(
@@ -286,9 +349,13 @@ def test_audit_filters(curfew: Curfew, folder: Path, options: tuple[str, ...], c
     assert [row["campaign"] for row in curfew.rows("audit", folder, *options)] == campaigns
 
 
-def fill(path: Path) -> None:
+def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
     """An attempt of campaign 11 and a decision about campaign 12."""
-    intent = "INSERT INTO intents VALUES (?,'main',?,'pause',?,?,?,?,'RUNNING',1,?,?,1,NULL,NULL,?,?)"
+    intent = (
+        "INSERT INTO intents (id, account, campaign, action, due_at, expires_at, rules, because, status_before,"
+        " owes_resume, state, reason, attempts, recorded_at, decided_at)"
+        " VALUES (?, 'main', ?, 'pause', ?, ?, ?, ?, 'RUNNING', 1, ?, ?, 1, ?, ?)"
+    )
     due, end = "2026-11-27T16:00:00.000000Z", "2026-11-30T07:00:00.000000Z"
     because = "weekend: Fri 17:00 until Mon 08:00"
     decided = "2026-11-27T16:00:03.000000Z"
@@ -300,7 +367,6 @@ def fill(path: Path) -> None:
             "INSERT INTO attempts VALUES (1, 1, 1, ?, ?, 'retried', NULL, 500, 'UNKNOWN', 'try again')",
             ("2026-11-27T16:00:01.250000Z", "2026-11-27T16:00:01.500000Z"),
         )
-        name = "Spring \x1b[31moffer"
         database.execute("INSERT INTO campaigns VALUES ('main', 11, ?, NULL, 'RUNNING', ?)", (name, due))
         database.commit()
 
@@ -314,6 +380,41 @@ def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None
     assert len(answer["next_edges"]) == 5
     assert all(datetime.fromisoformat(edge["at"]).tzinfo for edge in answer["next_edges"])
     assert "no daemon has used this ledger yet" in curfew("status", cwd=folder).stdout
+
+
+def test_status_finds_the_next_edges_however_far_they_are(curfew: Curfew, folder: Path) -> None:
+    once = "from: {:%Y-%m-%d} 12:00, until: {:%Y-%m-%d} 12:00"
+    now = datetime.now(UTC)
+    days = (2, 10, 60, 70)
+    pauses = [once.format(now + timedelta(days=day), now + timedelta(days=day + 1)) for day in days]
+    entries = "".join(f"\n      - {{{pause}}}" for pause in pauses)
+    (folder / "curfew.yaml").write_text(
+        f"timezone: UTC\naccounts: {{main: {{api_key: x}}}}\n"
+        f"rules:\n  - name: quiet\n    campaigns: [7]\n    pause:{entries}\n"
+    )
+    curfew("db", "upgrade", cwd=folder)
+    (answer,) = curfew.rows("status", folder)
+    found = [(datetime.fromisoformat(edge["at"]).date() - now.date()).days for edge in answer["next_edges"]]
+    assert found == [2, 3, 10, 11, 60]
+
+
+def test_status_asks_for_no_more_edges_than_it_shows(
+    curfew: Curfew, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of campaigns have many edges in two months; five are shown."""
+    asked: list[timedelta] = []
+    edges = Ruleset.edges
+
+    def noted(self: Ruleset, start: datetime, end: datetime) -> Iterator[tuple[str, int | None, Edge]]:
+        asked.append(end - start)
+        return edges(self, start, end)
+
+    monkeypatch.setattr(Ruleset, "edges", noted)
+    daily = FILE.replace("{from: Fri 17:00, until: Mon 08:00}", "{on: daily, from: 01:00, until: 02:00}")
+    (folder / "curfew.yaml").write_text(daily.replace("[11, 12]", "[11, 12, 13]"))
+    curfew("db", "upgrade", cwd=folder)
+    assert len(curfew.rows("status", folder)[0]["next_edges"]) == 5
+    assert asked == [timedelta(days=1)]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -334,14 +435,42 @@ def test_wrong_use_is_exit_code_2(curfew: Curfew, tmp_path: Path, arguments: tup
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "mysql://host/db", "sqlite://", "postgresql+psycopg://user:hidden@host/db"]
+    "url",
+    [
+        "nonsense",
+        "mysql://host/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///c.db?mode=ro",
+        "postgresql+psycopg://user:hidden@host/db",
+    ],
 )
 def test_a_database_that_is_not_supported_is_said_without_its_password(curfew: Curfew, folder: Path, url: str) -> None:
-    done = curfew("db", "upgrade", "--database", url, cwd=folder)
-    assert done.returncode == 1
-    assert "sqlite" in done.stderr
+    for verb in (("db", "upgrade"), ("run",), ("audit",), ("status",)):
+        done = curfew(*verb, "--database", url, cwd=folder)
+        assert done.returncode == 2
+        assert done.stderr.startswith("curfew: --database: ")
+        assert "hidden" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["garbage", "postgresql://u:hidden@db/x", "sqlite:///", "'${NOPE}'"])
+@pytest.mark.parametrize("verb", [("check",), ("run",), ("status",), ("audit",), ("db", "upgrade")])
+def test_a_wrong_database_is_an_error_of_the_file(
+    curfew: Curfew, folder: Path, verb: tuple[str, ...], url: str
+) -> None:
+    (folder / "curfew.yaml").write_text(f"database: {url}\n{FILE}")
+    done = curfew(*verb, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("curfew.yaml:1:11: database: ")
     assert "hidden" not in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_missing_folder_for_the_ledger_is_named(curfew: Curfew, folder: Path) -> None:
+    for verb in (("run",), ("status",), ("db", "upgrade")):
+        done = curfew(*verb, cwd=folder, STATE_DIRECTORY=f"{folder}/state")
+        said = f"curfew: {folder}/state/curfew.db: the folder {folder}/state is missing\n"
+        assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_run_needs_every_key(curfew: Curfew, folder: Path) -> None:
@@ -349,7 +478,10 @@ def test_run_needs_every_key(curfew: Curfew, folder: Path) -> None:
     assert curfew("check", cwd=folder).returncode == 0, "only the service has its credentials"
     done = curfew("run", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("curfew.yaml:3:22: accounts.main.credential: ")
+    assert done.stderr == (
+        "curfew.yaml:3:22: accounts.main.credential: systemd credentials are there for the service only; "
+        "start it as the service, or write api_key or api_key_file to run it by hand\n"
+    )
 
 
 def test_a_port_in_use_is_said(curfew: Curfew, folder: Path) -> None:
@@ -367,3 +499,127 @@ def test_a_key_in_the_file_is_not_shown_in_errors(curfew: Curfew, folder: Path) 
     done = curfew("check", cwd=folder)
     assert done.returncode == 2
     assert KEY not in done.stderr
+
+
+def test_a_file_name_cannot_play_with_the_terminal(curfew: Curfew, folder: Path) -> None:
+    name = "a\x1b[31m\nb.yaml"
+    (folder / name).write_text(FILE)
+    assert curfew("check", "--config", name, cwd=folder).stdout.startswith("a\ufffd[31m\ufffdb.yaml: right")
+    assert "\x1b" not in curfew("status", "--config", name, "--database", f"sqlite:///{name}", cwd=folder).stderr
+
+
+def test_a_long_argument_is_not_repeated_whole(curfew: Curfew, folder: Path) -> None:
+    for arguments in (("plan", "--from", "x" * 999), ("plan", "--campaign", "x" * 999), ("x" * 999,)):
+        done = curfew(*arguments, cwd=folder)
+        assert done.returncode == 2
+        assert "…" in done.stderr
+        assert len(done.stderr) < 300
+
+
+def test_letters_that_the_terminal_has_not_stop_nothing(curfew: Curfew, folder: Path) -> None:
+    (folder / "curfew.yaml").write_text(FILE.replace("name: stop", "name: ż-ó-😀"))
+    span = ("--from", "2026-12-30", "--to", "2026-12-31", "--rule", "ż-ó-😀")
+    as_text = processes.curfew("plan", *span, cwd=folder, PYTHONIOENCODING="ascii")
+    assert (as_text.returncode, as_text.stderr) == (0, "")
+    assert "\\u017c-\\xf3-\\U0001f600" in as_text.stdout
+    as_json = processes.curfew("plan", *span, "--format", "json", cwd=folder, PYTHONIOENCODING="ascii")
+    assert json.loads(as_json.stdout) == curfew.rows("plan", folder, *span)
+    assert [row["rules"] for row in json.loads(as_json.stdout)] == [["ż-ó-😀"]]
+
+
+@pytest.mark.parametrize("options", [("check",), ("plan",), ("plan", "--format", "json"), ("--help",)])
+def test_a_full_disk_is_said(folder: Path, options: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "scheduler", *options],
+            cwd=folder,
+            env=processes.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "curfew: the output can't be written: no space left on device\n")
+
+
+def test_the_daemon_goes_on_when_nobody_reads_its_log(folder: Path) -> None:
+    """As in `curfew run 2>&1 | head -1`."""
+    with processes.sandbox_process(campaigns=1) as sandbox:
+        processes.write_rules(folder, sandbox.base_url, processes.window(-timedelta(hours=1), timedelta(hours=1)))
+        reader, writer = os.pipe()
+        os.close(reader)
+        with subprocess.Popen(
+            [sys.executable, "-m", "scheduler", "run"], cwd=folder, env=processes.environment(), stderr=writer
+        ) as daemon:
+            os.close(writer)
+            try:
+                processes.wait_until(lambda: set(sandbox.statuses().values()) == {"PAUSED"}, "the campaign is paused")
+                assert daemon.poll() is None
+            finally:
+                daemon.terminate()
+            assert daemon.wait(15) == 0
+
+
+def on_a_terminal(width: int, *arguments: str, cwd: Path) -> list[str]:
+    """What a verb prints on a terminal of this width, line by line, without its colours."""
+    main, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    command = [sys.executable, "-m", "scheduler", *arguments]
+    environment = {**processes.environment(TERM="xterm"), "COLUMNS": ""}
+    with subprocess.Popen(command, cwd=cwd, env=environment, stdout=other, stderr=other) as process:
+        os.close(other)
+        text = b""
+        with suppress(OSError):  # which is how the end of a terminal is told
+            while part := os.read(main, 65536):
+                text += part
+        assert process.wait() == 0
+    os.close(main)
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 220])
+def test_the_audit_log_can_be_read_on_a_terminal(curfew: Curfew, folder: Path, width: int) -> None:
+    curfew("db", "upgrade", cwd=folder)
+    fill(folder / "curfew.db", name="Spring offer for all the readers of the newsletter " * 2)
+    lines = on_a_terminal(width, "audit", cwd=folder)
+    assert all(len(line) <= width for line in lines)
+    assert lines[0].split() == [
+        *("due", "campaign", "action", "try", "outcome", "late"),
+        *(("took", "http") if width >= 110 else ()),
+        "why",
+    ]
+    assert lines[1] == "Fri 2026-11-27, +01:00"
+    first, why = lines[2], lines[0].index("why")
+    assert first.startswith("17:00  11 Sp")
+    assert ("…" in first[:why]) == (width < 220), "the name is cut where it must be"
+    for whole in ("pause", "1", "retried", "1.2 s"):
+        assert f"  {whole}  " in first
+    assert "UNKNOWN: try again" in first[why:]
+    assert lines[-1].split()[:5] == ["17:00", "12", "pause", "skipped", "3.0"]
+    assert lines[-1].endswith("already paused")
+
+
+@pytest.mark.parametrize("width", [80, 220])
+def test_the_plan_can_be_read_on_a_terminal(folder: Path, width: int) -> None:
+    lines = on_a_terminal(width, "plan", "--from", "2026-12-23", "--to", "2026-12-31", cwd=folder)
+    assert all(len(line) <= width for line in lines)
+    assert not any("…" in line for line in lines)
+    assert "00:00  pause   11        Mon 2026-12-28 08:00  holidays: Christmas Eve" in "\n".join(lines)
+
+
+def test_the_status_can_be_read_on_a_terminal(curfew: Curfew, folder: Path) -> None:
+    curfew("db", "upgrade", cwd=folder)
+    fill(folder / "curfew.db", name="Spring offer for all the readers of the newsletter")
+    with closing(sqlite3.connect(folder / "curfew.db")) as database:
+        database.execute("UPDATE intents SET expires_at = '2199-01-01T00:00:00.000000Z'")
+        database.execute("INSERT INTO custody VALUES ('main', 12, '2026-11-27T16:00:03.000000Z', 2)")
+        database.commit()
+    lines = on_a_terminal(80, "status", cwd=folder)
+    assert all(len(line) <= 80 for line in lines)
+    held, failing = lines.index("held paused, to be resumed"), lines.index("failing")
+    assert lines[held + 2 : held + 4] == [
+        "Fri 2026-11-27, +01:00",
+        "17:00:03  12        weekend: Fri 17:00 until Mon 08:00",
+    ]
+    assert lines[failing + 3].startswith("17:00:01  11 Spring")
+    assert lines[failing + 3].endswith("pause   1      UNKNOWN: try again")

@@ -14,11 +14,12 @@ import pytest
 from freezegun import freeze_time
 
 from scheduler import client as module
-from scheduler.client import Campaign, CampaignDetail, Client, Status
+from scheduler.client import Campaign, CampaignDetail, Client
 from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
+from scheduler.ledger.records import Status
 from scheduler.sandbox import Fault, Sandbox, Variants
 from scheduler.sandbox.variants import ErrorBody, RetryAfterForm, SuccessBody
-from tests.scheduler_fakes import CAMPAIGN, FRIDAY, KEY, account
+from tests.scheduler_fakes import CAMPAIGN, FRIDAY, KEY, account, captured_logs
 
 BASE = "http://127.0.0.1:9/rest"
 
@@ -100,6 +101,46 @@ class TestCalls:
         row = {"id": 7, "name": None, "status": "ARCHIVED"}
         async with seam(lambda _: httpx.Response(200, json=[row])) as client:
             assert await client.campaigns() == [Campaign(id=7, name="", status="ARCHIVED")]
+
+    async def test_a_status_is_the_same_in_small_letters(self) -> None:
+        row = {"id": 7, "status": " running "}
+        async with seam(lambda _: httpx.Response(200, json=[row])) as client:
+            assert [each.status for each in await client.campaigns()] == [Status.RUNNING]
+        async with seam(lambda _: httpx.Response(200, json=row)) as client:
+            assert (await client.campaign(7)).status == Status.RUNNING
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            "null",
+            "[]",
+            '"RUNNING"',
+            "7",
+            "{}",
+            '{"id": 8}',
+            '{"id": 8, "status": null}',
+            '{"id": 8, "status": 1}',
+            '{"id": 8, "status": " "}',
+            '{"status": "RUNNING"}',
+            '{"id": null, "status": "RUNNING"}',
+            '{"id": "8", "status": "RUNNING"}',
+            '{"id": true, "status": "RUNNING"}',
+            '{"id": 1000001.9, "status": "RUNNING"}',
+            '{"id": 1e999, "status": "RUNNING"}',
+            '{"id": 0, "status": "RUNNING"}',
+            '{"id": -8, "status": "RUNNING"}',
+            '{"id": 9223372036854775808, "status": "RUNNING"}',
+        ],
+    )
+    async def test_an_odd_entry_of_the_list_is_passed_over_and_said(self, odd: str) -> None:
+        body = f'[{{"id": 7, "status": "RUNNING"}}, {odd}, {{"id": 9223372036854775807, "status": "PAUSED"}}]'
+        with captured_logs() as lines:
+            async with seam(lambda _: httpx.Response(200, content=body.encode())) as client:
+                found = await client.campaigns()
+        assert [each.id for each in found] == [7, 2**63 - 1]
+        assert lines == [
+            {"event": "entries of the list can't be read", "log_level": "warning", "account": "main", "skipped": 1}
+        ]
 
     async def test_half_an_emoji_in_a_name_is_replaced_so_that_it_can_be_stored(self) -> None:
         body = b'[{"id": 7, "name": "Q4 \\ud83d", "status": "RUNNING", "folder_name": "\\udc00"}]'
@@ -297,6 +338,7 @@ class TestNoAnswer:
             b'[{"id": 1e999, "status": "RUNNING"}]',
             b'[{"id": null, "status": "RUNNING"}]',
             b'[{"id": 7}]',
+            b'{"id": 7.5, "status": "RUNNING"}',
             b'{"id": 7, "status"',
             b"\xff",
             b"[" * 100_000,
@@ -306,9 +348,8 @@ class TestNoAnswer:
         async with seam(lambda _: httpx.Response(200, content=content)) as client:
             with pytest.raises(TryLater, match="can't be read"):
                 await client.campaign(7)
-            if content != b"{}":  # a mapping without rows is a list without rows
-                with pytest.raises(TryLater, match="can't be read"):
-                    await client.campaigns()
+            with pytest.raises(TryLater, match="can't be read"):
+                await client.campaigns()
 
 
 class TestRetryAfter:

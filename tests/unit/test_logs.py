@@ -68,3 +68,27 @@ def test_a_logger_taken_before_configuring_follows_the_configuration() -> None:
     logs.configure(out)
     early.info("daemon started")
     assert "daemon started" in out.getvalue()
+
+
+class Broken(io.StringIO):
+    """A pipe whose reader has gone, a full disk, a stream that was closed."""
+
+    def __init__(self, error: Exception, *, at: str) -> None:
+        super().__init__()
+        self._error, self._at = error, at
+
+    def write(self, text: str) -> int:
+        if self._at == "write":
+            raise self._error
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self._at == "flush":
+            raise self._error
+
+
+@pytest.mark.parametrize("at", ["write", "flush"])
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_log_that_cannot_be_written_stops_nothing(error: Exception, at: str) -> None:
+    logs.configure(Broken(error, at=at))
+    logs.logger().info("pause succeeded")

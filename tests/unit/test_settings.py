@@ -1,15 +1,19 @@
 """From file and environment to settings: every wrong key and path, with its place, all in one go."""
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from rules.source import MAX_BYTES
 from scheduler.errors import WrongFile
+from scheduler.ledger.location import path_of
 from scheduler.settings import Settings, database_url, load
 from tests.scheduler_fakes import KEY
 
 RULES = "rules:\n  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
+NO_NAME = "what stands in ${...} isn't the name of a variable, as in ${WOODPECKER_API_KEY}"
 
 
 @pytest.fixture
@@ -50,6 +54,35 @@ class TestFile:
     def test_bytes_that_are_not_utf8_have_their_place(self, file: Path) -> None:
         file.write_bytes(b"timezone: UTC\nx: \xff")
         assert lines(file) == ["2:4: (file): not UTF-8 (byte 0xff)"]
+
+    @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+    def test_a_device_is_no_file_and_is_not_read_to_its_end(self, device: str) -> None:
+        assert lines(Path(device)) == ["1:1: (file): not a regular file"]
+
+    def test_a_pipe_is_no_file_and_is_not_waited_for(self, file: Path) -> None:
+        os.mkfifo(file)
+        assert lines(file) == ["1:1: (file): not a regular file"]
+
+    def test_no_more_than_the_limit_is_read_of_a_file(self, file: Path) -> None:
+        with file.open("wb") as opened:
+            opened.truncate(MAX_BYTES * 1000)
+        assert lines(file) == [f"1:1: (file): the file is too large; at most {MAX_BYTES} bytes are read"]
+
+    def test_a_file_of_the_largest_size_is_read(self, file: Path) -> None:
+        written(file, "api_key: x")
+        file.write_text(file.read_text().ljust(MAX_BYTES))
+        assert load(file).ruleset.rules
+
+    def test_the_name_of_a_file_cannot_play_with_the_terminal(self, tmp_path: Path) -> None:
+        with pytest.raises(WrongFile) as caught:
+            load(tmp_path / "a\x1b[2J\nb")
+        assert str(caught.value).startswith(f"{tmp_path}/a\ufffd[2J\ufffdb:1:1: (file): no such file")
+
+    def test_a_long_value_is_not_repeated_whole(self, file: Path) -> None:
+        written(file, "api_key: x", rules=RULES.replace("weekend", "a" * 300).replace("Fri 17:00", "x" * 300))
+        (line,) = lines(file)
+        assert "…" in line
+        assert len(line) < 200
 
     def test_the_digest_is_that_of_the_bytes(self, file: Path) -> None:
         written(file, "api_key: x")
@@ -97,6 +130,14 @@ class TestKeys:
             "2:31: accounts.main.credential: warning: systemd credentials are there for the service only; not checked"
         )
 
+    def test_who_needs_every_key_is_refused_with_what_to_do(self, file: Path) -> None:
+        with pytest.raises(WrongFile) as caught:
+            load(written(file, "credential: woodpecker"), {}, every_key=True)
+        assert str(caught.value) == (
+            f"{file}:2:31: accounts.main.credential: systemd credentials are there for the service only; "
+            "start it as the service, or write api_key or api_key_file to run it by hand"
+        )
+
     @pytest.mark.parametrize(
         ("account", "message"),
         [
@@ -108,23 +149,31 @@ class TestKeys:
             ("api_key: 'zażółć'", "api_key: a key has only visible ASCII characters, without spaces"),
             (r'api_key: "a\x07b"', "api_key: a key has only visible ASCII characters, without spaces"),
             (r'api_key: "a\nb"', "api_key: a key has only visible ASCII characters, without spaces"),
-            ("api_key_file: none", "api_key_file: {folder}/none: no such file or directory"),
-            ("api_key_file: .", "api_key_file: {folder}: is a directory"),
-            ("api_key_file: /dev/null", "api_key_file: the key is empty"),
-            ("api_key_file: binary", "api_key_file: {folder}/binary doesn't hold a key"),
+            ("api_key: '${}'", f"api_key: {NO_NAME}"),
+            ("api_key: '${abc123.key}'", f"api_key: {NO_NAME}"),
+            ("api_key: '${9abc}'", f"api_key: {NO_NAME}"),
+            (f"api_key: '${{{'a' * 41}}}'", f"api_key: {NO_NAME}"),
+            ("api_key_file: none", "api_key_file: the key can't be read: no such file or directory"),
+            ("api_key_file: .", "api_key_file: the key can't be read: is a directory"),
+            ("api_key_file: /dev/null", "api_key_file: the key can't be read: not a regular file"),
+            ("api_key_file: fifo", "api_key_file: the key can't be read: not a regular file"),
+            ("api_key_file: large", "api_key_file: the file doesn't hold a key"),
+            ("api_key_file: binary", "api_key_file: the file doesn't hold a key"),
             ("api_key_file: two-lines", "api_key_file: a key has only visible ASCII characters, without spaces"),
             ("api_key_file: '${WP_KEY}/key'", "api_key_file: the variable WP_KEY isn't set"),
-            ("credential: none", "credential: {folder}/none: no such file or directory"),
+            ("credential: none", "credential: the key can't be read: no such file or directory"),
             ("credential: ../key", "credential: must be the name of a credential, not a path"),
         ],
     )
     def test_a_key_that_cannot_be_had_is_an_error_with_its_place(self, file: Path, account: str, message: str) -> None:
         (file.parent / "binary").write_bytes(b"\xff\xfe\x00")
         (file.parent / "two-lines").write_text("one\ntwo\n")
+        (file.parent / "large").write_text("x" * 4097)
+        os.mkfifo(file.parent / "fifo")
         environment = {"CREDENTIALS_DIRECTORY": str(file.parent), "EMPTY": ""}
         (line,) = lines(written(file, account), environment)
         place, shown = line.split(": ", 1)
-        assert shown == f"accounts.main.{message.format(folder=file.parent)}"
+        assert shown == f"accounts.main.{message}"
         assert place == f"2:{file.read_text().splitlines()[1].index(': ', 18) + 3}"
 
     def test_all_wrong_keys_come_in_one_go_with_the_errors_of_the_rest(self, file: Path) -> None:
@@ -141,8 +190,8 @@ class TestKeys:
         assert [line.partition(": ")[2] for line in lines(file)] == [
             "timezone: unknown time zone 'Europe/Warsav'; did you mean 'Europe/Warsaw'?",
             "accounts.one.api_key: the variable ONE isn't set",
-            f"accounts.two.api_key_file: {file.parent}/none: no such file or directory",
-            "accounts.three.colour: unknown key 'colour'",
+            "accounts.two.api_key_file: the key can't be read: no such file or directory",
+            "accounts.three: unknown key; it isn't shown, since it may be the API key",
             "accounts.four: needs one of api_key, api_key_file and credential",
             "rules[0].pause.from: needs until",
         ]
@@ -160,6 +209,41 @@ class TestKeys:
     def test_an_error_about_a_key_does_not_show_it(self, file: Path, key: str) -> None:
         for line in lines(written(file, "api_key: '${WP_KEY}'"), {"WP_KEY": key}):
             assert not any(part in line for part in key.split())
+
+    @pytest.mark.parametrize(
+        "account",
+        [
+            "api_key: '${123.KEY}'",
+            "api_key: 'two KEY'",
+            "api_key_file: 123.KEY",
+            "api_key_file: '123.KEY\0'",
+            "api_key_file: 123.KEY, base_url: 123.KEY",
+            "api_key: x, base_url: http://123.KEY:x",
+            "api_key: x, base_url: 'https://KEY@api.woodpecker.co'",
+            "api_key: x, company_id: 123.KEY",
+            "credential: 123.KEY",
+            "123.KEY",
+            "123.KEY: x",
+            "api_key: x, 123.KEY: ",
+            "api_key: [123.KEY]",
+        ],
+    )
+    @pytest.mark.parametrize("environment", [{}, {"CREDENTIALS_DIRECTORY": "/nowhere"}])
+    def test_a_key_in_the_wrong_place_is_not_shown(self, file: Path, account: str, environment: dict[str, str]) -> None:
+        written(file, account.replace("'", '"').replace("KEY", KEY))
+        if account.startswith("credential") and not environment:
+            environment = {"CREDENTIALS_DIRECTORY": str(file.parent)}
+        for line in lines(file, environment):
+            assert KEY not in line
+
+    def test_an_unknown_name_that_may_be_a_key_is_told_by_its_place_alone(self, file: Path) -> None:
+        assert lines(written(file, f"api_key: x, {KEY}: ")) == [
+            "2:31: accounts.main: unknown key; it isn't shown, since it may be the API key"
+        ]
+
+    def test_an_unknown_name_that_is_near_a_known_one_is_shown(self, file: Path) -> None:
+        (line,) = lines(written(file, "api_key: x, base-url: 'https://example.com'"))
+        assert line == "2:31: accounts.main.base-url: unknown key 'base-url'; did you mean 'base_url'?"
 
     def test_the_key_is_in_no_text_of_the_settings(self, file: Path) -> None:
         for account, environment in ((f"api_key: {KEY}", {}), ("api_key: '${WP_KEY}'", {"WP_KEY": KEY})):
@@ -194,16 +278,42 @@ class TestDatabase:
         url = database_url(self.loaded(file, "database: sqlite:////srv/c.db\n"), {"STATE_DIRECTORY": "/var/lib/curfew"})
         assert url == "sqlite:////srv/c.db"
 
-    def test_another_kind_of_database_is_not_touched(self, file: Path) -> None:
-        settings = self.loaded(file, "database: postgresql://db/curfew\n")
-        assert database_url(settings, {"STATE_DIRECTORY": "/x"}) == "postgresql://db/curfew"
-
     def test_variables_are_filled_in(self, file: Path) -> None:
         settings = self.loaded(file, "database: 'sqlite:///${NAME}.db'\n")
         assert database_url(settings, {"NAME": "night"}) == f"sqlite:///{file.parent}/night.db"
 
-    def test_a_variable_that_is_not_set_is_an_error_with_its_place(self, file: Path) -> None:
-        settings = self.loaded(file, "database: 'sqlite:///${NAME}.db'\n")
-        with pytest.raises(WrongFile) as caught:
-            database_url(settings, {})
-        assert str(caught.value) == f"{file}:3:11: database: the variable NAME isn't set"
+    @pytest.mark.parametrize("name", ["q?x", "p%20x", "100%", "a b", "a#b"])
+    def test_a_folder_of_any_name_holds_its_own_ledger(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).mkdir()
+        url = database_url(self.loaded(tmp_path / name / "curfew.yaml"), {})
+        assert path_of(url) == tmp_path / name / "curfew.db"
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("garbage", "isn't a URL such as EXAMPLE"),
+            ("'${EMPTY}'", "isn't a URL such as EXAMPLE"),
+            ("postgresql://me:swordfish@db/curfew", "only files of SQLite are supported, as in EXAMPLE"),
+            ("sqlite:///", "only files of SQLite are supported, as in EXAMPLE"),
+            ("'sqlite:///:memory:'", "a ledger must be a file that stays, as in EXAMPLE"),
+            ("sqlite:///a?b", "takes no parameters; write %3F for a question mark of the path"),
+            ("'sqlite:///${NOPE}.db'", "the variable NOPE isn't set"),
+            ("'sqlite:///${no pe}.db'", NO_NAME),
+        ],
+    )
+    def test_a_wrong_database_is_an_error_of_the_file_with_its_place(self, file: Path, url: str, message: str) -> None:
+        written(file, "api_key: x", head=f"database: {url}\n")
+        said = f"3:11: database: {message.replace('EXAMPLE', 'sqlite:////var/lib/curfew/curfew.db')}"
+        assert lines(file, {"EMPTY": ""}) == [said]
+        if "$" in url:  # a plan can be made without the environment
+            with pytest.raises(WrongFile) as caught:
+                database_url(load(file), {"EMPTY": ""})
+            assert str(caught.value) == f"{file}:{said}"
+        else:
+            with pytest.raises(WrongFile):
+                load(file)
+
+    @pytest.mark.parametrize("value", ["7", "[x]", '" "'])
+    def test_a_database_of_a_wrong_type_is_the_documents_error_alone(self, file: Path, value: str) -> None:
+        file.write_text(f"timezone: UTC\naccounts: {{main: {{api_key: x}}}}\ndatabase: {value}\n{RULES}")
+        assert len(lines(file)) == 1

@@ -1,0 +1,27 @@
+"""Text from elsewhere, made fit to be shown to a person."""
+
+import re
+from typing import Final
+
+_LONGEST: Final = 60
+# What stands in quotes, and any other run without the marks that part the steps of a path.
+_ECHO: Final = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|[^\s./:'"\[\]]+""")
+
+
+def printable(value: object) -> str:
+    """As it is, but unable to move the cursor or to forge a line."""
+    text = "" if value is None else str(value)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def brief(message: str) -> str:
+    """A message for one line, in which each value that it repeats is cut where it's long."""
+    return _ECHO.sub(_cut, printable(message))
+
+
+def _cut(match: re.Match[str]) -> str:
+    found = match[0]
+    if len(found) <= _LONGEST + 2:
+        return found
+    quote = found[0] if found[0] in "'\"" else ""
+    return f"{found[:_LONGEST]}…{quote}"
