@@ -4,31 +4,50 @@ Holidays come from the `holidays` package, which is imported only when a calenda
 tenth of a second that a file without holidays needn't pay.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Protocol
+from importlib.metadata import version
+from typing import NamedTuple, Protocol
 
 from rules.notation import nearest
 
+# The years in which a holiday's name is looked for, to tell a misspelt one from one that's rare.
+_YEARS_OF_NAMES = range(2016, 2041)
 
-class Calendar(Protocol):
-    """Some days of each year, each with a name."""
 
-    @property
-    def name(self) -> str:
-        """What the file calls it."""
-        ...
+class TimedEvent(NamedTuple):
+    """A span `[start, end)` with a name; aware instants, or naive wall time where the event has no zone of its own."""
+
+    start: datetime
+    end: datetime
+    name: str
+
+
+class Source(Protocol):
+    """Where a calendar has days from."""
 
     def days(self, year: int) -> Mapping[date, str]:
-        """The days of one year, each with the name that a person knows it by."""
+        """The days of one year, in order, each with the name that a person knows it by."""
         ...
+
+    def timed(self, start: datetime, end: datetime) -> Iterator[TimedEvent]:
+        """What isn't made of whole days: the events that may overlap or touch `[start, end]`, aware instants."""
+        ...
+
+
+class _WholeDays:
+    __slots__ = ()
+
+    def timed(self, start: datetime, end: datetime) -> Iterator[TimedEvent]:  # noqa: ARG002 -- the protocol's
+        """Nothing."""
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)
-class Dates:
-    """A calendar of days listed in the file, as ranges with both ends included."""
+class Dates(_WholeDays):
+    """Days that are listed in the file, as ranges with both ends included."""
 
     name: str
     ranges: tuple[tuple[date, date], ...]
@@ -42,13 +61,18 @@ class Dates:
         return dict.fromkeys(sorted(listed), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class PublicHolidays:
-    """The public holidays of a country (ISO 3166-1) or of a part of it (ISO 3166-2, without the country)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicHolidays(_WholeDays):
+    """The holidays of a country (ISO 3166-1) or of a part of it (ISO 3166-2, without the country).
 
-    name: str
+    `categories` are those of the `holidays` package; without any it's the public ones. `observed`: also the weekday
+    on which a holiday that falls on a weekend is made up for.
+    """
+
     country: str
     subdivision: str | None = None
+    categories: tuple[str, ...] = ()
+    observed: bool = True
     _years: dict[int, Mapping[date, str]] = field(default_factory=dict, compare=False, repr=False)
 
     def days(self, year: int) -> Mapping[date, str]:
@@ -63,9 +87,64 @@ class PublicHolidays:
         language = "en_US" if "en_US" in _supported_languages(self.country) else None
         # A holiday may be observed in the year before: New Year's Day of 2028, a Saturday, on 31 December 2027.
         found = holidays.country_holidays(
-            self.country, subdiv=self.subdivision, years=[year - 1, year, year + 1], language=language
+            self.country,
+            subdiv=self.subdivision,
+            years=[year - 1, year, year + 1],
+            language=language,
+            categories=self.categories or None,
+            observed=self.observed,
         )
         return {day: name for day, name in sorted(found.items()) if day.year == year}
+
+    def names(self) -> Iterable[str]:
+        """What its holidays are called, over some decades."""
+        return {part for year in _YEARS_OF_NAMES for name in self.days(year).values() for part in _parts(name)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """A calendar of the file: the days of all its sources and those added to them, without those taken away.
+
+    A name that's taken away stands for the holiday itself and for the day on which it is observed; upper and lower
+    case are the same. A day that another source has by another name stays.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    without_days: Dates | None = None
+    without_names: frozenset[str] = frozenset()
+    # Calendars that include others which include others would be worked out over and over.
+    _years: dict[int, Mapping[date, str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def days(self, year: int) -> Mapping[date, str]:
+        """The days of the year, in order, each with the name that its first source has for it."""
+        if year not in self._years:
+            self._years[year] = self._of_year(year)
+        return self._years[year]
+
+    def _of_year(self, year: int) -> Mapping[date, str]:
+        found: dict[date, str] = {}
+        for source in self.sources:
+            kept = {day: name for day, name in source.days(year).items() if not self._is_dropped(name)}
+            found = {**kept, **found}
+        gone = self.without_days.days(year) if self.without_days else ()
+        return {day: name for day, name in sorted(found.items()) if day not in gone}
+
+    def timed(self, start: datetime, end: datetime) -> Iterator[TimedEvent]:
+        """The events of all sources that may overlap or touch `[start, end]`, less those whose name is taken away."""
+        for source in self.sources:
+            yield from (event for event in source.timed(start, end) if not self._is_dropped(event.name))
+
+    def _is_dropped(self, name: str) -> bool:
+        return bool(self.without_names) and all(
+            part.lower() in self.without_names or part.partition(" (")[0].lower() in self.without_names
+            for part in _parts(name)
+        )
+
+
+def _parts(name: str) -> list[str]:
+    # Two holidays on one day are one text.
+    return name.split("; ")
 
 
 def wrong_country(country: str) -> str | None:
@@ -84,6 +163,46 @@ def wrong_subdivision(country: str, subdivision: str) -> str | None:
     return f"unknown subdivision {subdivision!r}; {there}"
 
 
+def wrong_category(country: str, category: str) -> str | None:
+    """Say what's wrong with a category of a known country's holidays, or nothing."""
+    known = _supported_categories(country)
+    if category in known:
+        return None
+    return f"unknown category {category!r}; those of {country} are {', '.join(known)}"
+
+
+def wrong_holiday(holidays: PublicHolidays, name: str) -> str | None:
+    """Say what's wrong with the name of a holiday that is to be left out, or nothing."""
+    known = holidays.names()
+    without_remarks = {each.partition(" (")[0].lower() for each in known}
+    if name.lower() in without_remarks | {each.lower() for each in known}:
+        return None
+    return f"{holidays.country} has no holiday called {name!r}{nearest(name, known)}"
+
+
+def differing_subdivisions(holidays: PublicHolidays, years: Iterable[int]) -> list[str]:
+    """The parts of a country that have other holidays in these years than the country taken as a whole."""
+    if holidays.subdivision is not None:
+        return []
+    own = {year: holidays.days(year).keys() for year in years}
+    return [
+        part
+        for part in _countries()[holidays.country]
+        if any(_of_part(holidays, part).days(year).keys() != days for year, days in own.items())
+    ]
+
+
+def _of_part(holidays: PublicHolidays, part: str) -> PublicHolidays:
+    return PublicHolidays(
+        country=holidays.country, subdivision=part, categories=holidays.categories, observed=holidays.observed
+    )
+
+
+def data_version() -> str:
+    """The version of the holiday data."""
+    return version("holidays")
+
+
 @cache
 def _countries() -> Mapping[str, Iterable[str]]:
     import holidays
@@ -96,3 +215,10 @@ def _supported_languages(country: str) -> Iterable[str]:
     import holidays
 
     return holidays.country_holidays(country).supported_languages
+
+
+@cache
+def _supported_categories(country: str) -> tuple[str, ...]:
+    import holidays
+
+    return tuple(holidays.country_holidays(country).supported_categories)

@@ -1,4 +1,4 @@
-"""The small notations inside a value: TIME, moments such as `Fri 17:00`, and DAYS such as `mon-fri`.
+"""The small notations inside a value: TIME, moments such as `Fri 17:00`, durations such as `1h30m`, months.
 
 Every function here takes the text that the user typed and raises ValueError with a message for that user.
 """
@@ -12,27 +12,66 @@ from typing import Final
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_GROUPS: Final = {
-    "weekdays": frozenset(range(5)),
-    "weekends": frozenset({5, 6}),
-    "daily": frozenset(range(7)),
-}
-DAY_WORDS: Final = frozenset((*WEEKDAYS, *_LONG_WEEKDAYS, *_GROUPS))
+MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_LONG_MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+WEEKDAY_WORDS: Final = WEEKDAYS + _LONG_WEEKDAYS
+MONTH_WORDS: Final = MONTHS + _LONG_MONTHS
 # Years for which zones and holidays mean something; it also keeps all arithmetic far from datetime's own limits.
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
+# A window, or a step to another day, that is longer than a year is written with two dates.
+LONGEST: Final = timedelta(days=366)
+_DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(days=7)
 
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_DURATION: Final = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_OFFSET: Final = re.compile(r"([+-]\d{1,9})d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A wall time, alone or on a weekday (0 is Monday) or a date; `time` counts from midnight, up to 24 hours."""
+    """A wall time, alone or on a weekday (0 is Monday), a date, or so many days after another day.
+
+    `time` counts from midnight, up to 24 hours; at most one of the others is given.
+    """
 
     time: timedelta
     weekday: int | None = None
     day: date | None = None
+    offset: int | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it's a time and nothing else."""
+        return self.weekday is None and self.day is None and self.offset is None
+
+    @property
+    def begins(self) -> timedelta:
+        """Wall time to it from the midnight of the day that it's said of."""
+        return timedelta(days=self.offset or 0) + self.time
+
+    def after(self, start: "Moment", weekday: int) -> timedelta:
+        """Wall time to it, where a window that begins at `start` ends, from the midnight of the window's day.
+
+        It's the first such moment after `start`, the day being that weekday (0 is Monday). One that is so many days
+        after the day, or a date, may come no later than `start`, and then there's no window.
+        """
+        begins = start.begins
+        if self.day is not None and start.day is not None:
+            return self.day - start.day + self.time
+        if self.offset is not None:
+            return self.begins
+        if self.weekday is None:
+            found, every = timedelta(days=begins.days) + self.time, _DAY
+        else:
+            found, every = timedelta(days=(self.weekday - weekday) % 7) + self.time, _WEEK
+        # As many days or weeks more (or fewer) as bring it right behind the start.
+        return found + ((begins - found) // every + 1) * every
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -73,7 +112,7 @@ def parse_dates(text: str) -> tuple[date, date]:
     first, slash, last = text.partition("/")
     if not slash:
         return parse_date(text), parse_date(text)
-    start, end = parse_date(first.strip()), parse_date(last.strip())
+    start, end = parse_date(first.strip() or text), parse_date(last.strip() or text)
     if end < start:
         raise ValueError(f"the range {text!r} ends before it begins")
     return start, end
@@ -81,39 +120,71 @@ def parse_dates(text: str) -> tuple[date, date]:
 
 def parse_weekday(text: str) -> int | None:
     """Read `fri` or `Friday` as 4 (Monday is 0); None where the text is no weekday."""
+    return _index(text, WEEKDAYS, _LONG_WEEKDAYS)
+
+
+def parse_month(text: str) -> int | None:
+    """Read `dec` or `December` as 12; None where the text is no month."""
+    index = _index(text, MONTHS, _LONG_MONTHS)
+    return None if index is None else index + 1
+
+
+def _index(text: str, *lists: tuple[str, ...]) -> int | None:
     word = text.lower()
-    for names in (WEEKDAYS, _LONG_WEEKDAYS):
-        if word in names:
-            return names.index(word)
-    return None
+    return next((names.index(word) for names in lists if word in names), None)
+
+
+def parse_months(text: str) -> frozenset[int]:
+    """Read `dec`, or a range as `jun-aug` or `nov-feb`, as the numbers of its months, both ends included."""
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    start, end = parse_month(first), parse_month(last if dash else first)
+    if start is None or end is None:
+        wrong = (first if start is None else last) or text
+        raise ValueError(f"{wrong!r} isn't a month{nearest(wrong, MONTH_WORDS)}")
+    return frozenset((start - 1 + step) % 12 + 1 for step in range((end - start) % 12 + 1))
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `30s`, `90m`, `12h`, `1h30m` or `2d` as elapsed time; a day is 24 hours."""
+    match = _DURATION.fullmatch(text)
+    if match is None or not text:
+        raise ValueError(f"{text!r} isn't a duration; write 36h, 1h30m, 90m or 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not length:
+        raise ValueError("must be longer than nothing")
+    if length > LONGEST:
+        raise ValueError(f"{text!r} is longer than {LONGEST.days} days")
+    return length
 
 
 def parse_moment(text: str) -> Moment:
-    """Read `TIME`, `WEEKDAY TIME` or `DATE TIME`."""
+    """Read `TIME`, `WEEKDAY TIME`, `DATE TIME` or, a number of days after another day, `+1d TIME`."""
     *before, last = text.split() or [""]
     if len(before) > 1:
         raise ValueError(f"{text!r} isn't a moment; write TIME, DAY TIME or DATE TIME, as in Fri 17:00")
     time = parse_time(last)
     if not before:
         return Moment(time=time)
-    weekday = parse_weekday(before[0])
+    (day,) = before
+    weekday = parse_weekday(day)
     if weekday is not None:
         return Moment(time=time, weekday=weekday)
-    if before[0][:1].isdigit():
-        return Moment(time=time, day=parse_date(before[0]))
-    raise ValueError(f"{before[0]!r} isn't a weekday{nearest(before[0], WEEKDAYS + _LONG_WEEKDAYS)}")
+    if day[:1] in "+-":
+        return Moment(time=time, offset=_parse_offset(day))
+    if day[:1].isdigit():
+        return Moment(time=time, day=parse_date(day))
+    raise ValueError(f"{day!r} isn't a weekday{nearest(day, WEEKDAY_WORDS)}")
 
 
-def parse_weekdays(text: str) -> frozenset[int] | None:
-    """Read `fri`, `mon-fri`, `fri-mon`, `weekdays`, `weekends` or `daily`; None where the text is none of these."""
-    word = text.lower()
-    if word in _GROUPS:
-        return _GROUPS[word]
-    first, dash, last = word.partition("-")
-    start, end = parse_weekday(first.strip()), parse_weekday(last.strip() if dash else first.strip())
-    if start is None or end is None:
-        return None
-    return frozenset((start + step) % 7 for step in range((end - start) % 7 + 1))
+def _parse_offset(text: str) -> int:
+    match = _OFFSET.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} isn't a number of days before or after; write -1d or +1d")
+    offset = int(match[1])
+    if abs(offset) > LONGEST.days:
+        raise ValueError(f"{text!r} is further away than {LONGEST.days} days")
+    return offset
 
 
 def clock(time: timedelta) -> str:
@@ -121,3 +192,11 @@ def clock(time: timedelta) -> str:
     minutes, seconds = divmod(int(time.total_seconds()), 60)
     text = f"{minutes // 60:02}:{minutes % 60:02}"
     return f"{text}:{seconds:02}" if seconds else text
+
+
+def duration_words(length: timedelta) -> str:
+    """Write elapsed time as `parse_duration` reads it, in hours, minutes and seconds: `63h`, `1h30m`."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)

@@ -29,6 +29,9 @@ class Place:
     line: int
     column: int
 
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -41,7 +44,7 @@ class Problem:
 
     def __str__(self) -> str:
         kind = "warning: " if self.is_warning else ""
-        return f"{self.place.line}:{self.place.column}: {self.path}: {kind}{self.message}"
+        return f"{self.place}: {self.path}: {kind}{self.message}"
 
 
 class SourceError(Exception):
@@ -54,9 +57,13 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's value (mappings, lists, text, numbers, true, false, null), able to say where each part of it stands."""
+    """A file's value (mappings, lists, text, numbers, true, false, null), able to say where each part of it stands.
+
+    `problems` are those of the text that leave a value all the same: duplicate keys, tags, numbers out of range.
+    """
 
     value: object
+    problems: tuple[Problem, ...]
     _root: yaml.Node | None = field(repr=False)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False, is_warning: bool = False) -> Problem:
@@ -83,25 +90,26 @@ class Source:
 
 def render(path: Path) -> str:
     """Write a path as a person would: `rules[2].pause.from`; the whole file is `(file)`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path)
     return text.removeprefix(".") or "(file)"
+
+
+def _key(name: str) -> str:
+    return name if name and name.isprintable() else repr(name)
 
 
 def parse(content: bytes) -> Source:
     """Read a file's bytes as one YAML 1.2 document.
 
     Raises:
-        SourceError: not UTF-8, not YAML, a duplicate key, a tag, an alias bomb, or larger than `MAX_BYTES`.
+        SourceError: not UTF-8, not YAML, an alias bomb, or larger than `MAX_BYTES`: there's no value to speak of.
     """
     text = _decode(content)
     root = _compose(text)
     if root is None:
         raise _invalid(Place(1, 1), "the file is empty; `curfew check --help` shows where to begin")
     builder = _Builder()
-    value = builder.build(root, (), 1)
-    if builder.problems:
-        raise SourceError(builder.problems)
-    return Source(value, root)
+    return Source(builder.build(root, (), 1), tuple(builder.problems), root)
 
 
 def _invalid(place: Place, message: str) -> SourceError:
@@ -142,7 +150,8 @@ def _place(node: yaml.Node) -> Place:
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == step), None)
+        # The last of several, whose value is the mapping's.
+        return next(((key, value) for key, value in reversed(node.value) if key.value == step), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
     return None

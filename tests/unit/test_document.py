@@ -38,6 +38,46 @@ def test_a_file_without_a_mistake_is_read(sample: Path) -> None:
     assert read(parse(sample.read_bytes())).rules
 
 
+def test_a_file_with_twelve_mistakes_gets_twelve_lines_each_with_the_place_to_look_at() -> None:
+    content = (_SAMPLES / "many-mistakes.yaml").read_bytes()
+    lines = content.decode().splitlines()
+    with pytest.raises(SourceError) as caught:
+        read(parse(content))
+    problems = caught.value.problems
+    found = [lines[problem.place.line - 1][problem.place.column - 1 :] for problem in problems]
+    assert found == [
+        "Warsaw",
+        "{}",
+        "[curfew.db]",
+        "weekends: {country: XX}",
+        "XX}",
+        "al",
+        "Fri 17:00}",
+        "vacation}",
+        "63}",
+        "name: a",
+        "a",
+        "campaings: [1]",
+    ]
+    assert len({problem.message for problem in problems}) == 12
+
+
+def test_what_is_wrong_with_the_text_is_told_once_and_with_all_the_rest() -> None:
+    problems = _problems(
+        f"{_HEAD}rules:\n"
+        "  - {name: a, campaigns: [12345678901234567890], pause: !entry {on: daily}, enabled: !!bool maybe}\n"
+        "  - {name: b, campaigns: some, name: c, pause: {on: nightly}}\n".encode()
+    )
+    assert [problem.partition(": ")[2].partition(":")[0] for problem in problems] == [
+        "rules[0].campaigns[0]",
+        "rules[0].pause",
+        "rules[0].enabled",
+        "rules[1].campaigns",
+        "rules[1].name",
+        "rules[1].pause.on",
+    ]
+
+
 def test_no_message_shows_a_key_that_stands_in_the_wrong_place() -> None:
     for sample in _SAMPLES.glob("*.yaml"):
         assert "SECRET" not in "".join(_problems(sample.read_bytes()))
@@ -100,7 +140,7 @@ class TestWhatYaml11WouldTurnIntoSomethingElse:
             _read(f"{_HEAD}timezone: UTC\nrules: [{{name: a, campaigns: all, pause: {{on: sun}}}}]")
 
     def test_an_empty_list_of_campaigns_does_not_mean_all(self) -> None:
-        with pytest.raises(SourceError, match="must be a list of campaign ids, or all"):
+        with pytest.raises(SourceError, match=r"must be a list of campaign ids, .*, and nothing is there"):
             _read_rule("{name: a, campaigns: , pause: {on: sun}}")
 
 
@@ -122,6 +162,94 @@ def test_one_entry_may_stand_without_a_list() -> None:
     one = _read_rule("{name: a, campaigns: [1], pause: {on: sun}}")
     listed = _read_rule("{name: a, campaigns: [1], pause: [{on: [sun]}]}")
     assert one.rules == listed.rules
+
+
+@pytest.mark.parametrize(
+    ("one", "listed"),
+    [
+        ("campaigns: 7", "campaigns: [7]"),
+        (
+            "campaigns: {folders: a, names: b, ids: 7, except: 8}",
+            "campaigns: {folders: [a], names: [b], ids: [7], except: [8]}",
+        ),
+    ],
+)
+def test_one_campaign_folder_or_name_may_stand_without_a_list(one: str, listed: str) -> None:
+    assert (
+        _read_rule(f"{{name: a, {one}, pause: {{on: sun}}}}").rules
+        == _read_rule(f"{{name: a, {listed}, pause: {{on: sun}}}}").rules
+    )
+
+
+def test_one_day_month_or_date_may_stand_without_a_list() -> None:
+    def rules(value: str) -> Document:
+        days, months, dates = (value.format(each) for each in ("sun", "dec", "2026-12-24"))
+        return _read(
+            f"{_HEAD}calendars:\n  a: {{dates: {dates}, extra: {dates}, except: {dates}}}\n"
+            f"  b: {{include: {value.format('a')}}}\n"
+            f"rules: [{{name: a, campaigns: all, pause: {{on: {days}, except: {days}, months: {months}}}}}]"
+        )
+
+    assert rules("{}") == rules("[{}]")
+
+
+def test_a_key_without_a_value_is_as_if_it_were_not_there() -> None:
+    document = read(parse((_SAMPLES / "good/nothing-given.yaml").read_bytes()))
+    assert document == _read(
+        "timezone: UTC\naccounts: {main: {api_key: x}}\ncalendars: {poland: {country: PL}}\n"
+        "rules: [{name: a, campaigns: {ids: 7}, pause: {on: daily}}]"
+    )
+
+
+def test_what_is_left_out_has_the_documented_default() -> None:
+    document = _read_rule("{name: a, campaigns: all, pause: {on: sun}}")
+    (rule,) = document.rules
+    assert (rule.enabled, rule.resume, rule.catch_up) == (True, True, timedelta(hours=24))
+    assert (rule.timezone, rule.description, document.database) == (None, None, None)
+    assert document.accounts["main"].base_url == "https://api.woodpecker.co/rest"
+    holidays = document.calendars["norway"].holidays()
+    assert holidays is not None
+    assert (holidays.subdivision, holidays.categories, holidays.observed) == (None, (), True)
+
+
+def test_a_calendar_without_a_country_has_no_holidays() -> None:
+    document = _read(
+        f"{_HEAD}calendars: {{a: {{dates: 2026-12-24}}}}\nrules: [{{name: a, campaigns: all, pause: {{on: a}}}}]"
+    )
+    assert document.calendars["a"].holidays() is None
+
+
+def test_months_are_a_union_and_go_on_over_new_year() -> None:
+    (rule,) = _read_rule("{name: a, campaigns: all, pause: [{on: sun, months: [nov-feb, June]}, {on: sun}]}").rules
+    assert [entry.month_numbers for entry in rule.pause] == [frozenset({11, 12, 1, 2, 6}), None]
+
+
+def test_a_day_may_be_a_number() -> None:
+    (rule,) = _read_rule("{name: a, campaigns: all, pause: {on: [15, last], except: 15}}").rules
+    assert (rule.pause[0].on, rule.pause[0].except_) == ([15, "last"], [15])
+
+
+def test_a_calendar_may_take_away_a_name_that_only_its_file_or_another_calendar_knows() -> None:
+    document = _read(
+        f"{_HEAD}calendars:\n  a: {{country: NO, ics: a.ics, except: Party}}\n  b: {{include: a, except: Party}}\n"
+        "rules: [{name: a, campaigns: all, pause: {on: a}}]"
+    )
+    assert document.calendars["a"].except_ == document.calendars["b"].except_ == ["Party"]
+
+
+def test_a_whole_day_may_be_written_from_midnight_to_midnight() -> None:
+    (rule,) = _read_rule("{name: a, campaigns: all, pause: {on: sun, from: '00:00', until: '24:00'}}").rules
+    assert rule.pause[0].until == Moment(time=timedelta(hours=24))
+
+
+def test_a_key_with_its_value_stuck_to_it_is_not_shown() -> None:
+    (problem,) = _problems(
+        b"timezone: UTC\naccounts: {main: {api_key:s3cret}}\nrules: [{name: a, campaigns: all, pause: {on: sun}}]"
+    )
+    assert (
+        problem
+        == "2:19: accounts.main: unknown key, not shown since it may be the API key; is there a space after each colon?"
+    )
 
 
 def test_a_rule_that_names_no_account_is_for_the_only_one() -> None:

@@ -98,6 +98,32 @@ def test_the_index_of_an_entry_that_stands_without_a_list_is_passed_over() -> No
     assert (problem.place, problem.path) == (Place(1, 13), "pause.on")
 
 
+def test_a_problem_with_the_value_of_a_duplicate_key_stands_at_the_one_that_counts() -> None:
+    source = parse(b"timezone: UTC\ntimezone: Warsaw\n")
+    assert source.value == {"timezone": "Warsaw"}
+    assert source.problem(("timezone",), "x").place == Place(2, 11)
+
+
+@pytest.mark.parametrize(("key", "path"), [("two\\nlines", "a.'two\\nlines'"), ("", "a.''"), ("a b", "a.a b")])
+def test_a_path_is_one_line_whatever_the_keys_are(key: str, path: str) -> None:
+    assert parse(f'a: {{"{key}": 1}}'.encode()).problem(("a", key.replace("\\n", "\n")), "x").path == path
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("{a: 1, a: 2}", ["1:8: a: duplicate key, first on line 1"]),
+        ("a: !x 1", ["1:4: a: tags (!x) aren't used here; remove it"]),
+        ("a: 1234567890123456789", ["1:4: a: the number is too large"]),
+        ("a: {[b]: 1}", ["1:5: a: a key must be plain text"]),
+    ],
+)
+def test_what_leaves_a_value_all_the_same_is_no_end_but_a_problem_of_the_source(text: str, problems: list[str]) -> None:
+    source = parse(text.encode())
+    assert isinstance(source.value, dict)
+    assert [str(problem) for problem in source.problems] == problems
+
+
 def test_a_warning_says_that_it_is_one() -> None:
     problem = parse(b"rules: []").problem(("rules",), "never matches", is_warning=True)
     assert str(problem) == "1:8: rules: warning: never matches"

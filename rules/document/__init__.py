@@ -1,0 +1,20 @@
+"""The file as typed values, and what editors are told of it.
+
+types    the kinds of value that it's made of
+models   its mappings, key by key
+reading  from a source to the document, with all problems in one go
+schema   the JSON Schema
+"""
+
+from rules.document.models import (
+    DEFAULT_BASE_URL,
+    Account,
+    CalendarSpec,
+    CampaignsSpec,
+    Document,
+    Entry,
+    Rule,
+)
+from rules.document.reading import read
+
+__all__ = ["DEFAULT_BASE_URL", "Account", "CalendarSpec", "CampaignsSpec", "Document", "Entry", "Rule", "read"]

@@ -1,0 +1,148 @@
+"""From a source to the document, with everything that's wrong with it in one go."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from rules.days import parse_days
+from rules.document.models import Document, Names
+from rules.document.types import got
+from rules.notation import nearest
+from rules.source import Path, Problem, Source, SourceError, render
+
+
+def read(source: Source) -> Document:
+    """Read a source as a file of rules.
+
+    Everything that can be said of the file without the network, the environment or the clock is checked here.
+
+    Raises:
+        SourceError: with every problem of the file, each at its line and column.
+    """
+    problems = [*source.problems, *_clashing_names(source), *_circles(source)]
+    try:
+        document = Document.model_validate(source.value, context=_names(source.value))
+    except ValidationError as error:
+        # Where the text was wrong already, what's said of its value would be a riddle.
+        known = {(problem.place, problem.path) for problem in source.problems}
+        found = (_problem(source, each) for each in error.errors(include_url=False))
+        problems += [problem for problem in found if (problem.place, problem.path) not in known]
+    if problems:
+        raise SourceError(problems)
+    return document
+
+
+def _mapping(value: object, key: str) -> dict[str, Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _names(value: object) -> Names:
+    return Names(frozenset(_mapping(value, "accounts")), frozenset(_mapping(value, "calendars")))
+
+
+def _clashing_names(source: Source) -> Iterator[Problem]:
+    for calendar in sorted(_mapping(source.value, "calendars")):
+        if _means_days(calendar):
+            message = f"{calendar!r} means days by itself; choose another name"
+            yield source.problem(("calendars", calendar), message, at_key=True)
+    rules = source.value.get("rules") if isinstance(source.value, dict) else None
+    seen: dict[str, int] = {}
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        name = rule.get("name") if isinstance(rule, dict) else None
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            yield source.problem(("rules", index, "name"), f"{name!r} is also the name of rules[{seen[name]}]")
+
+
+def _means_days(name: str) -> bool:
+    try:
+        return parse_days(name) is not None
+    except ValueError:
+        return True
+
+
+def _circles(source: Source) -> Iterator[Problem]:
+    """Calendars that include themselves, on whatever way round."""
+    calendars = _mapping(source.value, "calendars")
+    includes = {name: _included(calendar) for name, calendar in calendars.items()}
+    for name in calendars:
+        if (way := _way_back(name, includes)) is not None:
+            yield source.problem(("calendars", name, "include"), f"it includes itself: {' -> '.join(way)}")
+
+
+def _included(calendar: object) -> list[str]:
+    include = calendar.get("include") if isinstance(calendar, dict) else None
+    return [name for name in (include if isinstance(include, list) else [include]) if isinstance(name, str)]
+
+
+def _way_back(start: str, includes: dict[str, list[str]]) -> list[str] | None:
+    ways, seen = [[start]], set[str]()
+    while ways:
+        way = ways.pop(0)
+        for name in includes.get(way[-1], ()):
+            if name == start:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None
+
+
+_MESSAGES: Final = {
+    "missing": "is required",
+    "string_type": "must be text{got}",
+    "int_type": "must be a whole number{got}",
+    "int_parsing": "must be a whole number{got}",
+    "bool_type": "must be true or false{got}",
+    "list_type": "must be a list{got}",
+    "dict_type": "must be a mapping (key: value){got}",
+    "model_type": "must be a mapping (key: value){got}",
+    "too_short": "must not be empty",
+    "greater_than": "must be greater than 0{got}",
+}
+_WORD: Final = re.compile(r"[a-z_-]{1,20}", re.IGNORECASE)
+# Steps of pydantic's own in the way to a value.
+_NOT_IN_THE_FILE: Final = frozenset({"[key]", "[ids]", "[selector]"})
+
+
+def _problem(source: Source, error: ErrorDetails) -> Problem:
+    path: Path = tuple(step for step in error["loc"] if step not in _NOT_IN_THE_FILE)
+    kind, context = error["type"], error.get("ctx", {})
+    # Whatever stands in the wrong place of an account may be its key, as in `{api_key:x}` without a space.
+    is_secret = path[:1] == ("accounts",)
+    if kind == "extra_forbidden":
+        hint = nearest(str(path[-1]), _keys_of_model(path[:-1]))
+        if is_secret and not (hint and _WORD.fullmatch(str(path[-1]))):
+            message = "unknown key, not shown since it may be the API key; is there a space after each colon?"
+            return replace(source.problem(path, message, at_key=True), path=render(path[:-1]))
+        return source.problem(path, f"unknown key {path[-1]!r}{hint}", at_key=True)
+    if kind == "at_key":
+        return source.problem((*path, context["key"]), context["message"])
+    if kind == "value_error":
+        return source.problem(path, str(context["error"]), at_key=error["loc"][-1] == "[key]")
+    template = _MESSAGES.get(kind, error["msg"])
+    message = template.format(got="" if is_secret else got(error["input"]))
+    if kind == "string_type" and isinstance(error["input"], int):
+        message += "; put it in quotes if it's meant so"
+    return source.problem(path, message)
+
+
+def _keys_of_model(path: Path) -> Iterable[str]:
+    """The keys that the mapping at a path of the file may have."""
+    model: type[BaseModel] = Document
+    for step in path:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        if isinstance(step, str) and step in fields:
+            model = next(_models_in(fields[step].annotation), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,241 @@
+"""The kinds of value that the file is made of, each with its check and what an editor is told of it."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from ipaddress import ip_address
+from typing import Annotated, Any, Final
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from rules.cron import check_cron
+from rules.notation import (
+    MONTH_WORDS,
+    WEEKDAY_WORDS,
+    Moment,
+    nearest,
+    parse_dates,
+    parse_duration,
+    parse_moment,
+    parse_months,
+)
+
+_TIME: Final = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?|24:00(:00)?"
+_DATE: Final = r"(19[7-9]\d|2[01]\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_DATES: Final = rf"{_DATE}(\s*/\s*{_DATE})?"
+_LINE: Final = r"(?=.*\S)[^\u0000-\u001f\u007f]+"
+_CRON_VALUE: Final = r"(\d+|[A-Za-z]{3})"
+_CRON_ITEM: Final = rf"(\*|{_CRON_VALUE}(-{_CRON_VALUE})?)(/\d+)?"
+_CRON_FIELD: Final = rf"{_CRON_ITEM}(,{_CRON_ITEM})*"
+
+
+def _in_any_case(words: Iterable[str]) -> str:
+    # JSON Schema's patterns have no flag for it.
+    return "|".join("".join(f"[{letter.upper()}{letter}]" for letter in word) for word in words)
+
+
+_WEEKDAY: Final = _in_any_case(WEEKDAY_WORDS)
+_MONTH: Final = _in_any_case(MONTH_WORDS)
+
+
+def got(value: object) -> str:
+    """The end of a message that says what stands in the file instead."""
+    match value:
+        case None:
+            return ", and nothing is there"
+        case bool():
+            return f", not {str(value).lower()}"
+        case int() | str():
+            return f", not {value!r}"
+        case list():
+            return ", not a list"
+        case _:
+            return ", not a mapping"
+
+
+def as_list(value: object) -> object:
+    """One value may be written without its list."""
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: object, kind: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be {kind}{got(value)}")
+    return value
+
+
+def _zone(value: object) -> object:
+    name = _text(value, "the name of a time zone, as in Europe/Warsaw")
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(f"unknown time zone {name!r}{nearest(name, available_timezones())}") from None
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be a line of text, and not empty")
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = _address(text)
+    # What stands there is not shown: it may be the key.
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("must be an https address, as in https://api.woodpecker.co/rest")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be an address and a path only: no user, password, query or fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"plain http would show the key to the network; write https://{parts.netloc}{parts.path}")
+    return text.rstrip("/")
+
+
+def _address(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 -- which is looked at only when it's asked for
+    except ValueError:
+        return None
+    return parts if text.isascii() and " " not in text else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _moment(value: object) -> object:
+    return parse_moment(_text(value, "a time, as in 17:00 or Fri 17:00"))
+
+
+def _dates(value: object) -> object:
+    return parse_dates(_text(value, "a date, as in 2026-12-24"))
+
+
+def _dates_or_name(value: object) -> object:
+    text = _one_line(_text(value, "a date or the name of a holiday"))
+    return parse_dates(text) if text[:1].isdigit() else text
+
+
+def _duration(value: object) -> object:
+    return parse_duration(_text(value, "a duration, as in 36h or 1h30m"))
+
+
+def _cron(value: object) -> object:
+    expression = _text(value, 'a cron expression, as in "0 17 * * 5"')
+    check_cron(expression)
+    return expression
+
+
+def _months(value: object) -> object:
+    return parse_months(_text(value, "a month, as in dec or jun-aug"))
+
+
+def _id_or_name(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"must be an id or a name{got(value)}")
+    if isinstance(value, int) and value <= 0:
+        raise ValueError(f"must be greater than 0, not {value}")
+    return _one_line(value) if isinstance(value, str) else value
+
+
+def _said(pattern: str, description: str, *examples: Any) -> WithJsonSchema:
+    schema = {"type": "string", "pattern": f"^({pattern})$", "description": description, "examples": list(examples)}
+    return WithJsonSchema(schema)
+
+
+Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$"})]
+Zone = Annotated[
+    ZoneInfo,
+    BeforeValidator(_zone),
+    _said(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*", "A time zone by its IANA name.", "Europe/Warsaw", "UTC"),
+]
+BaseUrl = Annotated[
+    Line,
+    AfterValidator(_base_url),
+    _said(
+        r"(https://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)|http://(localhost|127\.[0-9.]+|\[::1\]))(:\d{1,5})?(/[^\s?#]*)?",
+        "An https address; http only to this machine itself.",
+        "https://api.woodpecker.co/rest",
+        "http://127.0.0.1:8080/rest",
+    ),
+]
+When = Annotated[
+    Moment,
+    BeforeValidator(_moment),
+    _said(
+        rf"\s*((({_WEEKDAY})|{_DATE}|[+\-]\d{{1,3}}d)\s+)?({_TIME})\s*",
+        "A wall time: TIME, WEEKDAY TIME, DATE TIME, or so many days after the day that it belongs to. "
+        "HH:MM or HH:MM:SS, to 24:00.",
+        "17:00",
+        "Fri 17:00",
+        "2026-12-23 16:00",
+        "-1d 16:00",
+        "24:00",
+    ),
+]
+DateRange = Annotated[
+    tuple[date, date],
+    BeforeValidator(_dates),
+    _said(
+        _DATES,
+        "A date, or a range of dates with both ends included.",
+        "2026-12-24",
+        "2026-12-28/2026-12-31",
+    ),
+]
+DatesOrName = Annotated[
+    tuple[date, date] | str,
+    BeforeValidator(_dates_or_name),
+    _said(rf"{_DATES}|(?!\d){_LINE}", "A date, a range of dates, or a holiday's name.", "2026-12-24", "Epiphany"),
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    _said(
+        r"(?=.*[1-9])(\d+d)?(\d+h)?(\d+m)?(\d+s)?",
+        "Elapsed time in days of 24 hours, hours, minutes and seconds.",
+        "36h",
+        "1h30m",
+        "90m",
+        "2d",
+    ),
+]
+Cron = Annotated[
+    str,
+    BeforeValidator(_cron),
+    _said(
+        rf"\s*{_CRON_FIELD}(\s+{_CRON_FIELD}){{4}}\s*",
+        "Five POSIX fields: minute, hour, day of the month, month, day of the week (0 and 7 are Sunday).",
+        "0 17 * * 5",
+        "30 8 1,15 * *",
+    ),
+]
+CountryCode = Annotated[Line, _said("[A-Z]{2}", "A country by its ISO 3166-1 code.", "PL", "DE", "US")]
+DAYS_IN_AN_EDITOR: Final = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 31},
+            {"type": "string", "pattern": rf"^({_DATES}|(?!\d{{4}}-){_LINE})$"},
+        ],
+        "description": "Days: fri, mon-fri, weekdays, weekends, daily, first mon, last fri, a day of the month "
+        "(1, 15, last), a day of the year (24 dec), a date, a range of dates A/B, or a calendar.",
+        "examples": ["mon-fri", "last fri", "24 dec", "poland"],
+    }
+)
+Months = Annotated[
+    frozenset[int],
+    BeforeValidator(_months),
+    _said(rf"({_MONTH})(\s*-\s*({_MONTH}))?", "A month, or a range of months.", "dec", "jun-aug"),
+]
+PositiveInt = Annotated[int, Field(gt=0)]
+IdOrName = Annotated[
+    int | str,
+    BeforeValidator(_id_or_name),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string", "pattern": f"^{_LINE}$"}]}
+    ),
+]
