@@ -5,12 +5,13 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from rules.advice import advise
 from scheduler import __version__, schema, systemd
 from scheduler.client import Client
 from scheduler.clock import utc_now
@@ -20,7 +21,9 @@ from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.lock import Lock
-from scheduler.ledger.records import Custody
+from scheduler.ledger.records import FILE_LOADED, Custody
+from scheduler.ledger.reports import last_load
+from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
@@ -38,8 +41,10 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
         LedgerInUse: another daemon works on this ledger.
         LedgerError: the ledger can't be opened, or can't be written any more.
     """
-    if settings.warnings:
-        raise WrongFile(str(settings.file), settings.warnings)
+    if settings.unchecked:
+        raise WrongFile(str(settings.file), settings.unchecked)
+    for problem in advise(settings.source, settings.document, settings.ruleset, utc_now()):
+        _log.warning("surely not meant", place=str(problem.place), path=problem.path, why=problem.message)
     database.create()
     with Lock(database.path):
         schema.upgrade(database)
@@ -47,9 +52,13 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """What an earlier daemon left behind: calls that were cut off, and what accounts that are gone wait for."""
+class _Found:
+    """What a start has found: days that other holiday data has changed, and what an earlier daemon left behind.
 
+    That's calls which were cut off, and what accounts that are gone from the file wait for.
+    """
+
+    changed: tuple[ChangedDay, ...]
     interrupted: int
     orphans: int = 0
     owed: tuple[Custody, ...] = ()
@@ -76,7 +85,8 @@ class Daemon:
         async with AsyncExitStack() as stack:
             writer = Writer(self._database)
             stack.push_async_callback(writer.close)
-            _tell(await writer.do(self._record_start))
+            loaded = facts(self._settings, self._now())
+            _tell(await writer.do(lambda connection: self._record_start(connection, loaded)))
             lanes = [await self._lane(account, writer, stack) for account in self._settings.accounts]
             self._listen(stack)
             jobs = Jobs(self._wake_up)
@@ -88,20 +98,21 @@ class Daemon:
         _log.info("daemon stopped", why=self._why())
         return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
 
-    def _record_start(self, connection: Connection) -> _Left:
+    def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:
         now = self._now()
         self._number = work.register_daemon(
             connection, host=socket.gethostname(), pid=os.getpid(), version=__version__, dry_run=self._dry_run, now=now
         )
-        settings = self._settings
-        loaded = {"file": str(settings.file), "sha256": settings.digest, "rules": len(settings.ruleset.rules)}
-        work.note(connection, now, "file loaded", details=loaded)
+        changed = tuple(changed_days(last_load(connection), loaded, now))
+        work.note(connection, now, FILE_LOADED, details=loaded)
+        for change in changed:
+            work.note(connection, now, "holidays changed", details={"change": str(change)})
         interrupted = work.interrupt_attempts(connection)
         if self._dry_run:
-            return _Left(interrupted)
-        accounts = [account.name for account in settings.accounts]
+            return _Found(changed, interrupted)
+        accounts = [account.name for account in self._settings.accounts]
         orphans = work.end_orphans(connection, accounts, now)
-        return _Left(interrupted, orphans, tuple(work.release_orphans(connection, accounts, now)))
+        return _Found(changed, interrupted, orphans, tuple(work.release_orphans(connection, accounts, now)))
 
     async def _lane(self, account: Account, writer: Writer, stack: AsyncExitStack) -> Lane:
         lane = Lane(
@@ -198,10 +209,12 @@ class Daemon:
         work.record_stop(connection, self._number, self._now(), self._why())
 
 
-def _tell(left: _Left) -> None:
-    if left.interrupted:
-        _log.warning("calls were cut off, and are due again", number=left.interrupted)
-    if left.orphans:
-        _log.warning("changes of accounts that aren't in the file any more were given up", number=left.orphans)
-    for held in left.owed:
+def _tell(found: _Found) -> None:
+    for change in found.changed:
+        _log.warning("other holiday data has changed a day", calendar=change.calendar, change=str(change))
+    if found.interrupted:
+        _log.warning("calls were cut off, and are due again", number=found.interrupted)
+    if found.orphans:
+        _log.warning("changes of accounts that aren't in the file any more were given up", number=found.orphans)
+    for held in found.owed:
         _log.error("left paused: its account isn't in the file any more", account=held.account, campaign=held.campaign)

@@ -34,11 +34,16 @@ class WrongUse(CurfewError):
 
 
 class WrongFile(WrongUse):
-    """The file of rules is wrong; the text has one line `FILE:LINE:COLUMN: PATH: message` for each problem."""
+    """The file of rules is wrong; the text has one line `FILE:LINE:COLUMN: PATH: message` for each problem.
 
-    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+    `content` is what was read of the file, which may hold keys.
+    """
+
+    def __init__(self, file: str, problems: tuple[Problem, ...], content: bytes = b"") -> None:
         super().__init__("\n".join(problem_line(file, problem) for problem in problems))
+        self.file = file
         self.problems = problems
+        self.content = content
 
 
 class LedgerError(CurfewError):

@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from rules.ruleset import Action, Timeline
-from rules.windows import Hold, Span
+from rules.windows import Hold, QuietWindow, Span
 from scheduler.ledger.records import Custody, Known, NewIntent, State, Status
 
-# How late a hold may still begin, and a resume still be given back.
-CATCH_UP: Final = timedelta(hours=24)
+# How late a resume may still be given back.
 RESUME_LIMIT: Final = timedelta(hours=24)
 # From an instant to the end of the shortest span that it lies in.
 INSTANT: Final = timedelta(microseconds=1)
@@ -112,16 +111,16 @@ def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
     """Why a campaign isn't to be given back now; None where it is."""
     if situation.custody is None:
         return "it isn't in our custody any more"
-    if holds := _holds_since(situation, situation.custody):
-        return f"left paused for a person to resume ({holds[-1].because})"
+    if kept := _left_paused(situation, situation.custody):
+        return f"left paused for a person to resume ({kept[-1].because})"
     if span is not None:
         return "a quiet window has begun"
     # Only a clock that was put back can say so.
     return "its window hasn't begun" if situation.now < situation.custody.due_at else None
 
 
-def _holds_since(situation: Situation, custody: Custody) -> list[Hold]:
-    return situation.timeline.holds(custody.due_at, situation.now + INSTANT)
+def _left_paused(situation: Situation, custody: Custody) -> tuple[QuietWindow | Hold, ...]:
+    return situation.timeline.left_paused(custody.due_at, situation.now + INSTANT)
 
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
@@ -129,7 +128,8 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
     done = [each for each in pauses if span.start <= each.due_at]
     is_on_its_way = any(_is_open(each, situation.now) for each in pauses)
     if not done:
-        intent = _pause_intent(situation, span, span.start)
+        # The start of a span that has none in sight would be another one next year.
+        intent = _pause_intent(situation, span, situation.now if span.is_beginless else span.start)
         is_covered = (hold is not None or is_on_its_way) and situation.status in {None, Status.RUNNING}
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
     elif situation.status != Status.RUNNING or is_on_its_way:
@@ -167,7 +167,7 @@ def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewInte
         because="; ".join(dict.fromkeys(window.because for window in sources)),
         status_before=situation.status,
         owes_resume=not (
-            situation.timeline.holds(span.start, situation.now + INSTANT) or _stands_for_a_hold(situation, span)
+            situation.timeline.left_paused(span.start, situation.now + INSTANT) or _stands_for_a_hold(situation, span)
         ),
     )
 
@@ -185,7 +185,9 @@ def _stands_for_a_hold(situation: Situation, span: Span) -> bool:
 
 def _pending_hold(situation: Situation, span: Span | None) -> Hold | None:
     """The last hold, if it wasn't acted on and it isn't too late; one at the very start of a span is one with it."""
-    holds = situation.timeline.holds(situation.now - CATCH_UP + INSTANT, situation.now + INSTANT)
+    now, timeline = situation.now, situation.timeline
+    past = timeline.holds(now - timeline.longest_catch_up + INSTANT, now + INSTANT)
+    holds = [hold for hold in past if now < hold.at + hold.label.catch_up]
     if not holds or (span is not None and holds[-1].at == span.start):
         return None
     pauses = [each for each in situation.known if each.action is Action.PAUSE]
@@ -198,7 +200,7 @@ def _hold_intent(situation: Situation, hold: Hold) -> NewIntent:
         campaign=situation.campaign,
         action=Action.PAUSE,
         due_at=hold.at,
-        expires_at=hold.at + CATCH_UP,
+        expires_at=hold.at + hold.label.catch_up,
         rules=(hold.rule,),
         because=hold.because,
         status_before=situation.status,
@@ -222,7 +224,7 @@ def why_not_pause(status: str | None, *, is_ours: bool = False) -> str | None:
 def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Iterator[Step]:
     why_stay = _why_stay_paused(situation, span)
     if why_stay is not None:
-        if _holds_since(situation, custody):
+        if _left_paused(situation, custody):
             yield Release(custody, why_stay)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]

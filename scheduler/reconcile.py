@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from rules.ruleset import Ruleset, Timeline
+from rules.ruleset import Ruleset, Subject, Timeline
 from scheduler.client import Campaign, Client
 from scheduler.errors import ApiError, KeyRefused
 from scheduler.lanes import Lane
@@ -15,7 +15,7 @@ from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
 from scheduler.ledger.records import Custody, Intent, Known, Seen, State, Status
 from scheduler.logs import logger
-from scheduler.plan import CATCH_UP, INSTANT, Decided, Due, Release, Situation, Step, Withdraw, plan
+from scheduler.plan import INSTANT, Decided, Due, Release, Situation, Step, Withdraw, plan
 
 # Pauses by id don't wait longer for the list; what it would have told is asked again at the next tick.
 LIST_TIMEOUT: Final = timedelta(seconds=10)
@@ -66,6 +66,16 @@ class Reconciler:
         self._writer = writer
         self._rules_since = rules_since
         self._done: _Wanted | None = None
+        # A selector that finds nothing yet may do so when its window begins: that's asked then.
+        self._of_selectors = [
+            ruleset.timeline_of(Subject(account=self._account, campaign=None, selector=rule.selector))
+            for rule in ruleset.rules
+            if rule.account == self._account and rule.selector.is_online
+        ]
+        # The newest that is known of every campaign: what rules select by, whether the API can be asked or not.
+        self._seen: dict[int, Seen] = {}
+        # Since when other rules than before are for a campaign: it was moved, or got another name.
+        self._selected_since: dict[int, datetime] = {}
 
     async def run(self, now: datetime) -> None:
         """Make intents for every difference between what should be and what is, and queue them.
@@ -76,7 +86,11 @@ class Reconciler:
         Raises:
             LedgerError: the ledger can't be read or written.
         """
-        wanted = self._wanted(await self._custody(), now)
+        if self._done is None:
+            stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))
+            self._see(stored, self._rules_since)
+        custody = await self._custody()
+        wanted = self._wanted(custody, now)
         if self._done == wanted:
             self._lane.wake()
             return
@@ -84,21 +98,39 @@ class Reconciler:
         # would look like one that somebody has resumed.
         async with AsyncExitStack() as turn:
             listed = await self._list(turn)
+            self._see(listed.seen if listed else (), now)
             recorded = await self._writer.do(lambda connection: self._record(connection, listed, now))
         self._lane.add(recorded.intents)
         for step in recorded.steps:
             _report(self._account, step)
         if listed is not None and None not in listed.statuses.values():
-            self._done = wanted
+            # With the names and folders that are known by now.
+            self._done = self._wanted(custody, now)
+
+    def _see(self, seen: Iterable[Seen], now: datetime) -> None:
+        for each in seen:
+            before = self._timeline(each.campaign)
+            self._seen[each.campaign] = each
+            if self._timeline(each.campaign) is not before:
+                self._selected_since[each.campaign] = now
+
+    def _timeline(self, campaign: int | None) -> Timeline:
+        seen = self._seen.get(campaign or 0)
+        name, folder = (seen.name, seen.folder) if seen else (None, None)
+        return self._ruleset.timeline(self._account, campaign, name=name, folder=folder)
+
+    def _timelines(self, custody: Iterable[int]) -> list[Timeline]:
+        """Those of all campaigns that are or may be selected, or that we hold, each once."""
+        campaigns = [None, *self._ruleset.named_campaigns(self._account), *custody, *self._seen]
+        found = (*map(self._timeline, campaigns), *self._of_selectors)
+        return list({id(timeline): timeline for timeline in found}.values())
 
     async def _custody(self) -> Mapping[int, Custody]:
         return await self._writer.do(lambda connection: work.custody_of(connection, self._account))
 
     def _wanted(self, custody: Mapping[int, Custody], now: datetime) -> _Wanted:
-        campaigns = [None, *self._ruleset.named_campaigns(self._account), *custody]
-        timelines = {id(found): found for found in (self._ruleset.timeline(self._account, each) for each in campaigns)}
         return _Wanted(
-            starts=frozenset(_state(timeline, now) for timeline in timelines.values()),
+            starts=frozenset(_state(timeline, now) for timeline in self._timelines(custody)),
             owed=frozenset(custody.values()),
         )
 
@@ -155,26 +187,24 @@ class Reconciler:
 
     def _read(self, connection: Connection, now: datetime) -> _Records:
         custody = work.custody_of(connection, self._account)
+        timelines = self._timelines(custody)
+        starts = [span.start for span in (timeline.span_at(now) for timeline in timelines) if span is not None]
         # A hold before a span has a say in it.
-        since = min([now, *self._span_starts(now), *(held.due_at for held in custody.values())]) - CATCH_UP
+        earlier = max(timeline.longest_catch_up for timeline in timelines)
+        since = min([now, *starts, *(held.due_at for held in custody.values())]) - earlier
         known: dict[int, list[Known]] = {}
         for each in work.known_changes(connection, self._account, since):
             known.setdefault(each.campaign, []).append(each)
         return _Records(custody, known, work.stored_list(connection, self._account))
-
-    def _span_starts(self, now: datetime) -> list[datetime]:
-        campaigns = [None, *self._ruleset.named_campaigns(self._account)]
-        spans = (self._ruleset.timeline(self._account, campaign).span_at(now) for campaign in campaigns)
-        return [span.start for span in spans if span is not None]
 
     def _situations(self, records: _Records, listed: _Listed | None, now: datetime) -> Iterable[Situation]:
         for campaign in sorted(self._subjects(records, listed)):
             yield Situation(
                 account=self._account,
                 campaign=campaign,
-                timeline=self._ruleset.timeline(self._account, campaign),
+                timeline=self._timeline(campaign),
                 now=now,
-                rules_since=self._rules_since,
+                rules_since=self._selected_since.get(campaign, self._rules_since),
                 status=listed.statuses.get(campaign) if listed else None,
                 custody=records.custody.get(campaign),
                 known=records.known.get(campaign, ()),
@@ -195,9 +225,8 @@ class Reconciler:
 
 def _state(timeline: Timeline, now: datetime) -> tuple[tuple[str, ...], datetime | None, datetime | None]:
     span = timeline.span_at(now)
-    holds = timeline.holds(now - CATCH_UP, now + INSTANT)
-    rules = tuple(rule.name for rule in timeline.rules)
-    return rules, span.start if span else None, holds[-1].at if holds else None
+    holds = timeline.holds(now - timeline.longest_catch_up, now + INSTANT)
+    return timeline.rules, span.start if span else None, holds[-1].at if holds else None
 
 
 def _perform(connection: Connection, step: Decided | Withdraw | Release, now: datetime) -> bool:

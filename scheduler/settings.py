@@ -5,19 +5,24 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from rules.calendars import Calendar, Source
 from rules.document import Account as AccountSpec
 from rules.document import Document, read
-from rules.notation import nearest
-from rules.ruleset import Ruleset, compile_rules
-from rules.source import MAX_BYTES, Place, Problem, Source, SourceError, parse, render
+from rules.entries import compile_calendars, compile_rules
+from rules.ics import LARGEST as LARGEST_ICS
+from rules.ics import read_ics
+from rules.ruleset import Ruleset
+from rules.source import MAX_BYTES, Place, Problem, SourceError, parse, render
 from rules.source import Path as ValuePath
+from rules.source import Source as Text
 from scheduler.errors import WrongFile, reason
 from scheduler.ledger.location import path_of, url_of
+from scheduler.zonedata import ZoneData, use_newest
 
 DEFAULT_FILE: Final = "curfew.yaml"
 DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
@@ -45,16 +50,22 @@ class Account:
 class Settings:
     """A file that was read and found right, with the keys of its accounts where they were asked for.
 
-    `digest` is the SHA-256 of the file's bytes, in hexadecimal.
+    `content` is the file's bytes, which may hold keys. `digest` is the SHA-256 of these and of its `ics` files, in
+    hexadecimal; `ics_digests` are those of each such file, by its calendar. `unchecked` says which keys only the
+    service has.
     """
 
     file: Path
+    content: bytes = field(repr=False)
     digest: str
     document: Document
     ruleset: Ruleset
-    source: Source = field(repr=False)
+    calendars: Mapping[str, Calendar]
+    zone_data: ZoneData
+    ics_digests: Mapping[str, str]
+    source: Text = field(repr=False)
     accounts: tuple[Account, ...] = ()
-    warnings: tuple[Problem, ...] = ()
+    unchecked: tuple[Problem, ...] = ()
 
 
 class _UnusableError(ValueError):
@@ -71,34 +82,63 @@ class _UnusableError(ValueError):
 def load(file: Path, environment: Environment | None = None, *, every_key: bool = False) -> Settings:
     """Read a file of rules, and with an environment also the keys of its accounts: a plan can be made without.
 
-    A credential that only the service has is a warning, unless `every_key` is asked for.
+    A credential that only the service has is left unchecked, unless `every_key` is asked for.
 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
+    zone_data = use_newest()
     content = _content(file)
     try:
         source = parse(content)
     except SourceError as error:
-        raise WrongFile(str(file), error.problems) from None
-    problems = [*_database_problems(source, file, environment)]
+        raise WrongFile(str(file), error.problems, content) from None
+    included = _Included(source, file)
+    problems = [*_database_problems(source, file, environment), *included.problems]
     if environment is not None:
         problems += _key_problems(source, file, environment, every_key=every_key)
     try:
         document = read(source)
     except SourceError as error:
-        problems += (_discreet(problem, source) for problem in error.problems)
+        problems += error.problems
     if any(not problem.is_warning for problem in problems):
-        raise WrongFile(str(file), tuple(sorted(problems)))
+        raise WrongFile(str(file), tuple(sorted(problems)), content)
+    calendars = compile_calendars(document, included.calendars)
     return Settings(
         file=file,
-        digest=sha256(content).hexdigest(),
+        content=content,
+        digest=sha256(b"".join([content, *included.contents.values()])).hexdigest(),
         document=document,
-        ruleset=compile_rules(document),
+        ruleset=compile_rules(document, calendars),
+        calendars=calendars,
+        zone_data=zone_data,
+        ics_digests={name: sha256(each).hexdigest() for name, each in included.contents.items()},
         source=source,
         accounts=tuple(_accounts(document, file, environment)) if environment is not None else (),
-        warnings=tuple(problems),
+        unchecked=tuple(problems),
     )
+
+
+class _Included:
+    """The `ics` files that a file of rules names, and what's wrong with them."""
+
+    def __init__(self, source: Text, file: Path) -> None:
+        self.calendars: dict[str, Source] = {}
+        self.contents: dict[str, bytes] = {}
+        self.problems: list[Problem] = []
+        for name, spec in _mapping(source.value, "calendars").items():
+            text = spec.get("ics") if isinstance(spec, dict) else None
+            if isinstance(text, str) and text.strip():
+                try:
+                    self._read(name, file.parent / text)
+                except (ValueError, OSError) as error:
+                    why = reason(error) if isinstance(error, OSError) else str(error)
+                    self.problems.append(source.problem(("calendars", name, "ics"), f"{text!r}: {why}"))
+
+    def _read(self, name: str, path: Path) -> None:
+        content = _read(path, LARGEST_ICS)
+        self.calendars[name] = read_ics(content)
+        self.contents[name] = content
 
 
 def database_url(settings: Settings, environment: Environment) -> str:
@@ -148,7 +188,7 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _database_problems(source: Source, file: Path, environment: Environment | None) -> Iterator[Problem]:
+def _database_problems(source: Text, file: Path, environment: Environment | None) -> Iterator[Problem]:
     text = source.value.get("database") if isinstance(source.value, dict) else None
     if not isinstance(text, str) or not text.strip() or (environment is None and _VARIABLE.search(text)):
         return
@@ -158,7 +198,7 @@ def _database_problems(source: Source, file: Path, environment: Environment | No
         yield source.problem(("database",), str(error))
 
 
-def _key_problems(source: Source, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
+def _key_problems(source: Text, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
     """What's wrong with the keys, also where the rest of the file is wrong: all errors come in one go."""
     for path, key, text in _key_texts(source.value):
         try:
@@ -175,18 +215,6 @@ def _key_texts(value: object) -> Iterator[tuple[ValuePath, str, str]]:
             text = account.get(key) if isinstance(account, dict) else None
             if isinstance(text, str):
                 yield ("accounts", name, key), key, text
-
-
-def _discreet(problem: Problem, source: Source) -> Problem:
-    """Without the name of an unknown key of an account that is like none: it may be the API key, typed as `{KEY}`."""
-    known = AccountSpec.model_fields
-    for name, account in _mapping(source.value, "accounts").items():
-        for key in account if isinstance(account, dict) else ():
-            is_odd = key not in known and not nearest(key, known)
-            if is_odd and problem.path == render(("accounts", name, key)):
-                message = "unknown key; it isn't shown, since it may be the API key"
-                return replace(problem, path=render(("accounts", name)), message=message)
-    return problem
 
 
 def _mapping(value: object, key: str) -> dict[str, object]:

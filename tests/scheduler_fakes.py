@@ -15,7 +15,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from rules.document import read
-from rules.ruleset import Action, Ruleset, compile_rules
+from rules.entries import compile_rules
+from rules.ruleset import Action, Ruleset
 from rules.source import parse
 from scheduler import schema
 from scheduler.client import Client

@@ -15,10 +15,11 @@ from typing import Final, TextIO
 import click
 
 from scheduler import __version__
+from scheduler.cli.problems import file_text
 from scheduler.errors import CurfewError, WrongFile, reason
 from scheduler.texts import brief
 
-VERBS: Final = ("check", "plan", "run", "status", "audit", "sandbox", "demo", "db")
+VERBS: Final = ("check", "plan", "why", "calendar", "run", "status", "audit", "sandbox", "demo", "db", "schema")
 _INTERRUPTED: Final = 130
 _FAULT: Final = 3
 # What a write to a full or broken disk fails with.
@@ -60,7 +61,7 @@ def main() -> None:
     for stream in streams:
         # A name with letters that the terminal hasn't is shown in another way, and stops nothing.
         stream.reconfigure(errors="backslashreplace")
-    code = run()
+    code = perform()
     for stream in streams:
         _let_go(stream)
     sys.exit(code)
@@ -74,8 +75,11 @@ def _let_go(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line (without the program's name; None: this process's own); gives the exit code."""
+def perform(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name; None: this process's own); gives the exit code.
+
+    Not called after a verb: the module of that one takes its place in this package.
+    """
     try:
         code = curfew.main(arguments, prog_name="curfew", standalone_mode=False)
     except click.ClickException as error:
@@ -85,7 +89,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             click.echo(brief(line), err=True)
         return error.exit_code
     except WrongFile as error:
-        click.echo(str(error), err=True)
+        click.echo(file_text(error), err=True)
         return error.exit_code
     except CurfewError as error:
         click.echo(f"curfew: {brief(str(error))}", err=True)

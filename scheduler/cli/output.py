@@ -66,6 +66,14 @@ def clock(instant: datetime, zone: tzinfo) -> str:
     return f"{there:%H:%M:%S}" if there.second else f"{there:%H:%M}"
 
 
+def write_line(line: str) -> None:
+    """Print a line with the styles of click, which only a terminal gets to see.
+
+    Not by `click.echo`: it takes a terminal that has only ASCII for one that has all letters.
+    """
+    print(line if sys.stdout.isatty() else click.unstyle(line))
+
+
 def write_json(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print an array of objects; instants as `utc` writes them."""
     has_all_letters = (sys.stdout.encoding or "").lower() in {"utf-8", "utf8"}
@@ -123,6 +131,11 @@ def _lines(printer: Console, cells: Sequence[str], widths: Sequence[int], style:
         line.rstrip()
         yield line
         start = Text(" " * start.cell_len)
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A text in lines of so many cells of the terminal, broken between words where that's possible."""
+    return [part.plain.rstrip() for part in Text(text).wrap(console(), width, overflow="fold")] or [""]
 
 
 def console() -> Console:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from rules.ruleset import Edge, Ruleset
+from rules.ruleset import Edge, Ruleset, Subject
 from scheduler.cli import options, output
 from scheduler.clock import utc_now
 from scheduler.ledger.database import Database
@@ -48,6 +48,7 @@ def command(file: Path, database: str | None, form: str) -> None:
         "next_edges": _next_edges(settings.ruleset, now),
         "custody": custody,
         "failing": failing,
+        "zone_data": str(settings.zone_data),
     }
     if form == "json":
         output.write_json([answer])
@@ -60,16 +61,17 @@ def _next_edges(ruleset: Ruleset, now: datetime) -> list[dict[str, Any]]:
         {
             "at": edge.at,
             "action": str(edge.action),
-            "account": account,
-            "campaign": "all" if campaign is None else campaign,
+            "account": subject.account,
+            "campaign": "all" if subject.campaign is None else subject.campaign,
+            "selector": subject.selector_text,
             "rules": list(edge.rules),
             "until": edge.until,
         }
-        for account, campaign, edge in islice(_edges(ruleset, now), _NEXT_EDGES)
+        for subject, edge in islice(_edges(ruleset, now), _NEXT_EDGES)
     ]
 
 
-def _edges(ruleset: Ruleset, now: datetime) -> Iterator[tuple[str, int | None, Edge]]:
+def _edges(ruleset: Ruleset, now: datetime) -> Iterator[tuple[Subject, Edge]]:
     """The edges to come, a day first, and more only for who asks on: thousands of campaigns have many of them."""
     for days in _LOOK_AHEAD_DAYS:
         yield from ruleset.edges(now, now + timedelta(days=days))
@@ -79,7 +81,7 @@ def _edges(ruleset: Ruleset, now: datetime) -> Iterator[tuple[str, int | None, E
 def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) -> None:
     click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
     edges = [
-        _row(edge["at"], zone, edge["action"], edge["campaign"], ", ".join(edge["rules"]))
+        _row(edge["at"], zone, edge["action"], edge["selector"] or edge["campaign"], ", ".join(edge["rules"]))
         for edge in answer["next_edges"]
     ]
     nothing = f"nothing in the next {sum(_LOOK_AHEAD_DAYS)} days"
@@ -91,6 +93,7 @@ def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) 
         for each in answer["failing"]
     ]
     _section("failing", ("since", "campaign", "action", "tries", "error"), failing, "nothing")
+    click.echo(f"\ntime zone data {answer['zone_data']}")
 
 
 def _row(at: datetime, zone: ZoneInfo, *cells: object) -> output.Row:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from rules.ruleset import Action
+
+# What the journal calls a load of the file; its details are those of `scheduler.loading`.
+FILE_LOADED: Final = "file loaded"
 
 
 class Status(StrEnum):

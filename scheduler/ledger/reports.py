@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, select
 
-from scheduler.ledger.records import State, error_text
-from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents
+from scheduler.ledger.records import FILE_LOADED, State, error_text
+from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents, journal
 
 # What the audit log has for an attempt that has no outcome yet.
 UNDER_WAY: Final = "under way"
+_CHANGES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,18 @@ class DaemonRun:
     started_at: datetime
     last_tick_at: datetime | None
     stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecord:
+    """What is on record of one campaign: how the last list showed it, whether it's in custody, its last changes."""
+
+    name: str | None = None
+    folder: str | None = None
+    status: str | None = None
+    seen_at: datetime | None = None
+    held_since: datetime | None = None
+    changes: tuple[dict[str, Any], ...] = ()
 
 
 def audit_lines(connection: Connection, chosen: AuditFilter) -> list[dict[str, Any]]:
@@ -84,6 +97,34 @@ def held_campaigns(connection: Connection) -> list[dict[str, Any]]:
     ]
 
 
+def accounts_with(connection: Connection, campaign: int) -> list[str]:
+    """The accounts in whose lists a campaign was seen, sorted."""
+    query = select(campaigns.c.account).where(campaigns.c.campaign == campaign).order_by(campaigns.c.account)
+    return list(connection.execute(query).scalars())
+
+
+def campaign_record(connection: Connection, account: str, campaign: int) -> CampaignRecord:
+    """What is on record of one campaign, its newest changes first."""
+    seen = connection.execute(select(campaigns).where(_is(campaigns, account, campaign))).first()
+    held = connection.execute(select(custody.c.taken_at).where(_is(custody, account, campaign))).scalar()
+    columns = (intents.c.action, intents.c.due_at, intents.c.state, intents.c.reason, intents.c.attempts)
+    newest = select(*columns).where(_is(intents, account, campaign)).order_by(intents.c.id.desc()).limit(_CHANGES_SHOWN)
+    return CampaignRecord(
+        name=seen.name if seen else None,
+        folder=seen.folder if seen else None,
+        status=seen.status if seen else None,
+        seen_at=seen.seen_at if seen else None,
+        held_since=held,
+        changes=tuple(dict(row) for row in connection.execute(newest).mappings()),
+    )
+
+
+def last_load(connection: Connection) -> dict[str, Any] | None:
+    """What the journal says of the last file that was loaded; None where none was."""
+    loaded = select(journal.c.details).where(journal.c.event == FILE_LOADED).order_by(journal.c.id.desc()).limit(1)
+    return connection.execute(loaded).scalar()
+
+
 def failing_changes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """The changes that are still wanted and had no success so far, with their last error and since when."""
     tried = attempts.alias()
@@ -115,6 +156,10 @@ def failing_changes(connection: Connection, now: datetime) -> list[dict[str, Any
         }
         for row in connection.execute(query)
     ]
+
+
+def _is(table: Any, account: str, campaign: int) -> Any:
+    return and_(table.c.account == account, table.c.campaign == campaign)
 
 
 def _same_campaign(other: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from rules.ruleset import Action
@@ -262,7 +262,15 @@ def store_list(connection: Connection, account: str, seen: Iterable[Seen], now: 
 def stored_list(connection: Connection, account: str) -> list[Seen]:
     """The campaigns that the newest stored list of an account showed."""
     newest = select(func.max(campaigns.c.seen_at)).where(campaigns.c.account == account).scalar_subquery()
-    query = select(campaigns).where(campaigns.c.account == account, campaigns.c.seen_at == newest)
+    return _seen(connection, select(campaigns).where(campaigns.c.account == account, campaigns.c.seen_at == newest))
+
+
+def every_campaign(connection: Connection, account: str) -> list[Seen]:
+    """The campaigns that any list of an account showed, each as it was seen last."""
+    return _seen(connection, select(campaigns).where(campaigns.c.account == account))
+
+
+def _seen(connection: Connection, query: Select[Any]) -> list[Seen]:
     return [
         Seen(campaign=row.campaign, name=row.name, status=row.status, folder=row.folder)
         for row in connection.execute(query)

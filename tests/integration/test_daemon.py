@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from rules.calendars import data_version
 from scheduler import daemon as module
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
@@ -24,10 +25,12 @@ from scheduler.jobs import Jobs
 from scheduler.ledger import reports, work
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import Lock
-from scheduler.ledger.records import Outcome, Result
+from scheduler.ledger.records import FILE_LOADED, Outcome, Result
 from scheduler.ledger.tables import attempts, custody, intents, journal
+from scheduler.loading import facts
 from scheduler.sandbox import Fault, Sandbox
 from scheduler.settings import Settings, load
+from scheduler.zonedata import use_newest
 from tests.scheduler_fakes import (
     CAMPAIGN,
     FRIDAY,
@@ -68,12 +71,13 @@ def notifications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
         yield listener
 
 
-def settings_in(folder: Path, base_url: str, *, accounts: str | None = None, rule: str | None = None) -> Settings:
+def settings_in(
+    folder: Path, base_url: str, *, accounts: str | None = None, rule: str | None = None, calendars: str = "{}"
+) -> Settings:
     file = folder / "curfew.yaml"
     main = f"{{main: {{api_key: {KEY}, base_url: '{base_url}'}}}}"
-    file.write_text(
-        f"timezone: Europe/Warsaw\naccounts: {accounts or main}\nrules:\n  - {rule or weekend()}\n", encoding="utf-8"
-    )
+    head = f"timezone: Europe/Warsaw\naccounts: {accounts or main}\ncalendars: {calendars}"
+    file.write_text(f"{head}\nrules:\n  - {rule or weekend()}\n", encoding="utf-8")
     return load(file, {})
 
 
@@ -214,6 +218,80 @@ class TestLife:
         missed = daemon.read(select(intents.c.account).where(intents.c.state == "missed"))
         assert (said, missed) == (([], []) if dry_run else ([("old", CAMPAIGN)], [("old",)]))
         assert len(daemon.read(select(custody).where(custody.c.account == "old"))) == dry_run
+
+
+CALENDARS = "{poland: {country: PL}, company: {dates: 2026-12-28}}"
+
+
+class TestLoad:
+    """What the journal has of the file, and of the data that it was read with."""
+
+    async def start_and_stop(self, sandbox: Sandbox, folder: Path, calendars: str = CALENDARS) -> Running:
+        async def is_working() -> bool:
+            return len(sandbox.log) > before
+
+        before = len(sandbox.log)
+        async with living(sandbox, folder, calendars=calendars) as daemon:
+            await until(is_working, "it asks for the list")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        return daemon
+
+    def journalled(self, daemon: Running, event: str) -> list[Any]:
+        query = select(journal.c.details).where(journal.c.event == event).order_by(journal.c.id)
+        return [row.details for row in daemon.read(query)]
+
+    def as_by_older_data(self, daemon: Running) -> None:
+        """Have the last load be one of an older Curfew, whose holidays had another day and lacked one."""
+        (*_, loaded) = self.journalled(daemon, FILE_LOADED)
+        days = loaded["calendars"]["poland"]["days"]
+        del days["2026-12-24"]
+        days["2027-07-22"] = "Rebirth of Poland"
+        with daemon.ledger.writing() as connection:
+            connection.execute(
+                update(journal).where(journal.c.event == FILE_LOADED).values(details=loaded | {"holidays": "0.1"})
+            )
+
+    async def test_the_versions_of_its_data_and_the_days_of_its_calendars_are_journalled(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        daemon = await self.start_and_stop(sandbox, tmp_path)
+        (loaded,) = self.journalled(daemon, FILE_LOADED)
+        assert (loaded["zone_data"], loaded["holidays"]) == (str(use_newest()), data_version())
+        assert loaded["calendars"]["company"]["days"] == {"2026-12-28": "company"}
+        assert loaded["calendars"]["poland"]["days"]["2027-01-06"] == "Epiphany"
+        assert loaded == facts(load(tmp_path / "curfew.yaml", {}), FRIDAY)
+        with daemon.ledger.reading() as connection:
+            assert reports.last_load(connection) == loaded
+
+    async def test_the_days_that_an_upgrade_has_changed_are_said_and_journalled_once(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        daemon = await self.start_and_stop(sandbox, tmp_path)
+        self.as_by_older_data(daemon)
+        logs.clear()
+        changes = ["poland: Thu 2026-12-24 Christmas Eve added", "poland: Thu 2027-07-22 Rebirth of Poland removed"]
+        for _ in range(2):
+            daemon = await self.start_and_stop(sandbox, tmp_path)
+            assert [line for line in logs if line["log_level"] == "warning"] == [
+                {
+                    "event": "other holiday data has changed a day",
+                    "log_level": "warning",
+                    "calendar": "poland",
+                    "change": change,
+                }
+                for change in changes
+            ]
+            assert self.journalled(daemon, "holidays changed") == [{"change": change} for change in changes]
+        assert len(self.journalled(daemon, FILE_LOADED)) == 3
+
+    async def test_a_start_of_the_same_data_says_nothing(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        await self.start_and_stop(sandbox, tmp_path)
+        daemon = await self.start_and_stop(sandbox, tmp_path, "{poland: {country: PL, except: Epiphany}}")
+        assert self.journalled(daemon, "holidays changed") == []
+        assert [line for line in logs if line["log_level"] == "warning"] == []
 
 
 @pytest.fixture

@@ -515,6 +515,190 @@ class TestReleased:
         assert bench.statuses() == ["PAUSED", "RUNNING", "RUNNING"]
 
 
+class TestSelectors:
+    """Which campaigns rules are for is asked of the account each time: 1 is in EMEA, 2 in Americas, 3 in Partners."""
+
+    @pytest.mark.parametrize(
+        ("campaigns", "paused"),
+        [
+            ("{folders: emea}", [1]),
+            ("{folders: [EMEA, partners]}", [1, 3]),
+            ("{folders: EME}", []),
+            ("{names: 'campaign [23]'}", [2, 3]),
+            ("{names: Campaign}", []),
+            (f"{{names: '* 2', ids: {THIRD_ONE}}}", [2, 3]),
+            (f"{{except: {CAMPAIGN}}}", [2, 3]),
+            ("{except: '*2'}", [1, 3]),
+            (f"{{folders: [EMEA, Partners], names: '* 2', except: [{CAMPAIGN}, '* 3']}}", [2]),
+        ],
+    )
+    async def test_those_that_are_selected_are_paused_and_given_back_and_no_other(
+        self, bench: Bench, campaigns: str, paused: list[int]
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(campaigns)))
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["PAUSED" if number in paused else "RUNNING" for number in (1, 2, 3)]
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+        assert [entry.campaign for entry in posts(bench.sandbox)] == [CAMPAIGN + number - 1 for number in paused] * 2
+
+    async def test_one_that_came_into_the_folder_since_the_last_window_is_paused_in_the_next(
+        self, bench: Bench
+    ) -> None:
+        reconciler = bench.reconciler(rules_of(weekend("{folders: EMEA}")))
+        for now in (FRIDAY, MONDAY):
+            await bench.run(reconciler, now)
+        bench.sandbox.campaign(SECOND_ONE).folder = "EMEA"
+        await bench.run(reconciler, FRIDAY + 7 * DAY)
+        assert bench.statuses() == ["PAUSED", "PAUSED", "RUNNING"]
+        await bench.run(reconciler, MONDAY + 7 * DAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_one_that_went_out_of_it_is_left_alone_in_the_next(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend("{folders: EMEA}")))
+        for now in (FRIDAY, MONDAY):
+            await bench.run(reconciler, now)
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        await bench.run(reconciler, FRIDAY + 7 * DAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+        assert len(posts(bench.sandbox)) == 2
+
+    async def test_one_that_got_another_name_is_selected_by_that(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend("{names: DE *}")))
+        for now in (FRIDAY, MONDAY):
+            await bench.run(reconciler, now)
+        assert posts(bench.sandbox) == []
+        bench.sandbox.campaign(THIRD_ONE).name = "DE autumn"
+        await bench.run(reconciler, FRIDAY + 7 * DAY)
+        assert bench.statuses() == ["RUNNING", "RUNNING", "PAUSED"]
+
+    async def test_one_that_is_new_in_the_account_is_selected(self, bench: Bench) -> None:
+        third = bench.sandbox.account().campaigns.pop(THIRD_ONE)
+        reconciler = bench.reconciler(rules_of(weekend("{folders: Partners}")))
+        await bench.run(reconciler, FRIDAY - DAY)
+        bench.sandbox.account().campaigns[THIRD_ONE] = third
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["RUNNING", "RUNNING", "PAUSED"]
+
+    @pytest.mark.parametrize("is_restarted", [False, True])
+    async def test_without_a_list_they_are_those_of_the_stored_one_that_ran(
+        self, bench: Bench, is_restarted: bool
+    ) -> None:
+        """By the names and folders that it had."""
+        bench.sandbox.campaign(THIRD_ONE).status = "COMPLETED"
+        ruleset = rules_of(weekend("{folders: [EMEA, Partners]}"))
+        reconciler = bench.reconciler(ruleset)
+        await bench.run(reconciler, FRIDAY - DAY)
+        bench.sandbox.campaign(SECOND_ONE).folder = "EMEA"
+        bench.sandbox.add_fault(Fault(call="list"))
+        await bench.run(bench.reconciler(ruleset) if is_restarted else reconciler, FRIDAY)
+        assert bench.statuses() == ["PAUSED", "RUNNING", "COMPLETED"]
+        assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded")]
+
+    async def test_without_any_list_they_are_those_that_are_named(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(call="list"))
+        await bench.run(bench.reconciler(rules_of(weekend(f"{{folders: EMEA, ids: {SECOND_ONE}}}"))), FRIDAY)
+        assert bench.statuses() == ["RUNNING", "PAUSED", "RUNNING"]
+
+    async def test_what_is_owed_to_the_stored_folder_is_given_back_without_a_list(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend("{folders: EMEA}"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        bench.sandbox.add_fault(Fault(call="list"))
+        restarted = bench.reconciler(ruleset)
+        await bench.run(restarted, SATURDAY)
+        assert bench.statuses()[0] == "PAUSED", "its window lasts, as far as anybody knows"
+        await bench.run(restarted, MONDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_what_left_its_folder_inside_the_window_is_given_back_by_the_next_list(self, bench: Bench) -> None:
+        """However long ago it was paused: it's owed a resume only since it's known to have left."""
+        reconciler = bench.reconciler(rules_of(weekend("{folders: EMEA}")))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+        assert await bench.custody() == {}
+        (_, given_back) = await bench.rows()
+        assert (given_back.action, given_back.state) == ("resume", "succeeded")
+        assert (given_back.due_at, given_back.because) == (MONDAY, "no rule keeps it paused any more")
+
+    async def test_and_by_a_start_inside_the_window(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend("{folders: EMEA}"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        bench.clock.now = SATURDAY
+        await bench.run(bench.reconciler(ruleset), SATURDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+        assert await bench.custody() == {}
+
+    async def test_what_left_its_folder_for_one_that_is_quiet_too_stays_paused_and_owed(self, bench: Bench) -> None:
+        longer = "{name: longer, campaigns: {folders: Americas}, pause: {from: Fri 12:00, until: Mon 12:00}}"
+        reconciler = bench.reconciler(rules_of(weekend("{folders: EMEA}"), longer))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["PAUSED", "PAUSED", "RUNNING"]
+        await bench.run(reconciler, MONDAY + 4 * HOUR)
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_a_pause_that_waits_for_one_that_left_is_withdrawn(self, bench: Bench) -> None:
+        ruleset = rules_of(weekend("{folders: EMEA}"))
+        bench.sandbox.add_fault(Fault(call="pause"))
+        bench.chance.part = 1
+        await bench.start()
+        await bench.run(bench.reconciler(ruleset), FRIDAY, calls=False)
+        await until(lambda: has_answers(bench, 1), "the pause has failed once")
+        bench.sandbox.clear_faults()
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        await bench.run(bench.reconciler(ruleset), FRIDAY + MINUTE)
+        (row,) = await bench.rows()
+        assert (row.state, row.reason) == ("skipped", "no longer wanted: the rules have changed")
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_a_hold_is_for_those_that_its_selector_finds_then(self, bench: Bench) -> None:
+        hold = "{name: stop, campaigns: {folders: EMEA}, pause: {at: Fri 17:00}}"
+        reconciler = bench.reconciler(rules_of(hold))
+        await bench.run(reconciler, FRIDAY - HOUR)
+        bench.sandbox.campaign(CAMPAIGN).folder, bench.sandbox.campaign(SECOND_ONE).folder = "Americas", "EMEA"
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses() == ["RUNNING", "PAUSED", "RUNNING"]
+        assert await bench.custody() == {}
+
+
+class TestAlwaysQuiet:
+    async def test_it_is_paused_once_and_not_again_at_new_year(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of("{name: never, campaigns: all, pause: {on: daily}}"))
+        new_year = FRIDAY.replace(year=2027, month=1, day=1, hour=0)
+        for now in (FRIDAY, FRIDAY + DAY, new_year - MINUTE, new_year, new_year + 12 * HOUR):
+            await bench.run(reconciler, now)
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert len(posts(bench.sandbox)) == 3
+        assert [(row.due_at, row.state) for row in await bench.rows()] == [(FRIDAY, "succeeded")] * 3
+        assert len(await bench.custody()) == 3
+
+
+class TestLeftPaused:
+    async def test_a_window_that_does_not_resume_takes_nothing_into_custody(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend().replace("campaigns", "resume: false, campaigns")))
+        for now in (FRIDAY, SATURDAY, MONDAY, MONDAY + HOUR):
+            await bench.run(reconciler, now)
+            assert await bench.custody() == {}
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert [entry.call for entry in posts(bench.sandbox)] == ["pause"] * 3
+
+    async def test_one_that_joins_a_window_lets_go_of_what_that_has_paused(self, bench: Bench, logs: list[Any]) -> None:
+        sunday = "{name: sunday, campaigns: all, resume: false, pause: {from: Sun 12:00, until: Sun 13:00}}"
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), sunday))
+        await bench.run(reconciler, FRIDAY)
+        assert list(await bench.custody()) == [CAMPAIGN]
+        for now in (FRIDAY + 43 * HOUR, MONDAY):
+            await bench.run(reconciler, now)
+        assert await bench.custody() == {}
+        assert bench.statuses() == ["PAUSED"] * 3
+        reason = "left paused for a person to resume (sunday: Sun 12:00 until Sun 13:00)"
+        assert [line["reason"] for line in logs if line["event"] == "custody released"] == [reason]
+
+
 class TestListThatLags:
     """One that is older than our pause looks as if somebody had resumed the campaign."""
 

@@ -14,9 +14,10 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.days import OneDay
-from rules.ruleset import Rule, Ruleset
-from rules.windows import Label, WindowPattern
+from rules.days import DateRange
+from rules.patterns import DailyWindows
+from rules.ruleset import Rule, Ruleset, Selector
+from rules.windows import Label
 from scheduler.jobs import TICK, EdgeTrigger, Jobs
 from tests.scheduler_fakes import DAY, FRIDAY, HOUR, rules_of, weekend
 
@@ -104,8 +105,9 @@ def rule(name: str, start: datetime, lasts: timedelta) -> Rule:
     midnight = datetime.combine(start.date(), time(), UTC)
     label = Label(rule=name, text="once", zone=ZoneInfo("UTC"))
     begins = start - midnight
-    window = WindowPattern(days=OneDay(start.date()), begins=begins, ends=begins + lasts, label=label)
-    return Rule(name=name, account="main", campaigns=None, zone=label.zone, windows=(window,), holds=())
+    day = DateRange(start.date(), start.date())
+    window = DailyWindows(days=day, begins=begins, ends=(begins + lasts,), label=label)
+    return Rule(name=name, account="main", selector=Selector(is_all=True), zone=label.zone, windows=(window,), holds=())
 
 
 @asynccontextmanager

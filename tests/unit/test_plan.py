@@ -534,6 +534,136 @@ class TestWithdraw:
         assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", known(State.SKIPPED))).due_at == SATURDAY
 
 
+class TestLeftPaused:
+    """Rules with `resume: false`: the weekend itself, and an hour on Sunday that is a part of it."""
+
+    WEEKEND = rules_of("{name: weekend, campaigns: all, resume: false, pause: {from: Fri 17:00, until: Mon 08:00}}")
+    SUNDAY = "{name: sunday, campaigns: all, resume: false, pause: {from: Sun 12:00, until: Sun 13:00}}"
+    JOINED = rules_of(weekend(), SUNDAY)
+    SUNDAY_NOON = SATURDAY_NOON + DAY
+    REASON = "left paused for a person to resume (sunday: Sun 12:00 until Sun 13:00)"
+
+    @pytest.mark.parametrize("now", [FRIDAY, SATURDAY, MONDAY - TICK])
+    def test_its_pause_owes_no_resume(self, now: datetime) -> None:
+        intent = the_call(planned(self.WEEKEND, now, "RUNNING"))
+        assert (intent.due_at, intent.expires_at, intent.owes_resume) == (FRIDAY, MONDAY, False)
+
+    @pytest.mark.parametrize("now", [SATURDAY, MONDAY, MONDAY + HOUR])
+    def test_after_it_nothing_is_given_back(self, now: datetime) -> None:
+        assert planned(self.WEEKEND, now, "PAUSED", known(State.SUCCEEDED)) == []
+
+    def test_before_such_a_window_joins_the_span_owes_a_resume(self) -> None:
+        assert the_call(planned(self.JOINED, self.SUNDAY_NOON - TICK, "RUNNING")).owes_resume
+
+    def test_when_it_joins_what_the_span_has_paused_is_let_go(self) -> None:
+        steps = planned(self.JOINED, self.SUNDAY_NOON, "PAUSED", known(State.SUCCEEDED), custody=held())
+        assert steps == [Release(held(), self.REASON)]
+
+    @pytest.mark.parametrize("now", [SUNDAY_NOON, SUNDAY_NOON + HOUR, MONDAY - TICK])
+    @pytest.mark.parametrize("records", [(), (known(State.SKIPPED),)])
+    def test_from_then_on_the_whole_span_owes_nothing(self, now: datetime, records: tuple[Known, ...]) -> None:
+        """Whether it runs since the beginning, or only now."""
+        assert not the_call(planned(self.JOINED, now, "RUNNING", *records)).owes_resume
+
+    @pytest.mark.parametrize("now", [MONDAY, MONDAY + HOUR, MONDAY + 2 * DAY])
+    def test_a_daemon_that_was_not_there_when_it_joined_lets_go_later(self, now: datetime) -> None:
+        assert planned(self.JOINED, now, "PAUSED", known(State.SUCCEEDED), custody=held()) == [
+            Release(held(), self.REASON)
+        ]
+
+    def test_a_resume_that_waits_is_withdrawn(self) -> None:
+        waiting = known(State.WAITING, MONDAY, Action.RESUME)
+        steps = planned(self.JOINED, MONDAY + HOUR, "PAUSED", known(State.SUCCEEDED), waiting, custody=held())
+        assert steps == [Withdraw("main", waiting, self.REASON), Release(held(), self.REASON)]
+
+    def test_one_that_touches_the_beginning_leaves_all_of_it_paused(self) -> None:
+        before = "{name: before, campaigns: all, resume: false, pause: {from: Fri 16:00, until: Fri 17:00}}"
+        intent = the_call(planned(rules_of(weekend(), before), SATURDAY, "RUNNING"))
+        assert (intent.due_at, intent.owes_resume) == (FRIDAY - HOUR, False)
+
+    def test_one_that_has_ended_before_the_span_began_keeps_nothing(self) -> None:
+        before = "{name: before, campaigns: all, resume: false, pause: {from: Fri 15:00, until: Fri 16:59}}"
+        rules = rules_of(weekend(), before)
+        assert the_call(planned(rules, SATURDAY, "RUNNING")).owes_resume
+        assert (
+            the_call(planned(rules, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held())).action is Action.RESUME
+        )
+
+    def test_what_is_still_owed_from_before_it_is_let_go_when_it_begins(self) -> None:
+        ours = held(FRIDAY - 2 * HOUR)
+        skip, release = planned(self.WEEKEND, FRIDAY, "PAUSED", custody=ours)
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason) == (State.SKIPPED, "already paused by Curfew")
+        assert isinstance(release, Release)
+
+
+class TestCatchUp:
+    QUICK = "{name: quick, campaigns: all, catch_up: 30m, pause: {at: Wed 12:00}}"
+    PATIENT = "{name: patient, campaigns: all, catch_up: 48h, pause: {at: Wed 12:00}}"
+
+    @pytest.mark.parametrize(
+        ("rule", "late", "is_due"),
+        [
+            (QUICK, timedelta(), True),
+            (QUICK, 29 * MINUTE, True),
+            (QUICK, 30 * MINUTE - TICK, True),
+            (QUICK, 30 * MINUTE, False),
+            (QUICK, 31 * MINUTE, False),
+            (QUICK, 23 * HOUR, False),
+            (PATIENT, 47 * HOUR, True),
+            (PATIENT, 48 * HOUR - TICK, True),
+            (PATIENT, 48 * HOUR, False),
+        ],
+    )
+    def test_a_hold_is_acted_on_as_late_as_its_rule_says(self, rule: str, late: timedelta, is_due: bool) -> None:
+        steps = planned(rules_of(rule), WEDNESDAY_NOON + late, "RUNNING")
+        assert [step.intent.due_at for step in steps if isinstance(step, Due)] == [WEDNESDAY_NOON] * is_due
+        assert len(steps) == is_due
+
+    @pytest.mark.parametrize(("rule", "lasts"), [(QUICK, 30 * MINUTE), (PATIENT, 48 * HOUR)])
+    def test_its_pause_expires_then(self, rule: str, lasts: timedelta) -> None:
+        assert the_call(planned(rules_of(rule), WEDNESDAY_NOON, "RUNNING")).expires_at == WEDNESDAY_NOON + lasts
+
+    def test_one_that_came_too_late_does_not_hide_an_earlier_one_that_has_more_time(self) -> None:
+        rules = rules_of(self.PATIENT, self.QUICK.replace("12:00", "13:00"))
+        assert the_call(planned(rules, WEDNESDAY_NOON + 2 * HOUR, "RUNNING")).due_at == WEDNESDAY_NOON
+
+    def test_one_that_was_acted_on_stands_for_those_before_it(self) -> None:
+        rules = rules_of(self.PATIENT, self.QUICK.replace("12:00", "13:00"))
+        done = known(State.SUCCEEDED, WEDNESDAY_NOON + HOUR)
+        assert planned(rules, WEDNESDAY_NOON + 2 * HOUR, "RUNNING", done) == []
+
+    def test_a_window_needs_none_however_late_it_is(self) -> None:
+        rules = rules_of(weekend().replace("campaigns", "catch_up: 1m, campaigns"))
+        assert the_call(planned(rules, MONDAY - MINUTE, "RUNNING")).due_at == FRIDAY
+
+
+class TestAlwaysQuiet:
+    ALWAYS = rules_of("{name: never, campaigns: all, pause: {on: daily}}")
+    NEW_YEAR = FRIDAY.replace(year=2027, month=1, day=1, hour=0)
+    TIMES = (SATURDAY, NEW_YEAR - TICK, NEW_YEAR, NEW_YEAR + DAY, NEW_YEAR.replace(year=2028) + HOUR)
+
+    @pytest.mark.parametrize("now", TIMES)
+    def test_its_pause_is_due_now_since_no_beginning_is_in_sight(self, now: datetime) -> None:
+        intent = the_call(planned(self.ALWAYS, now, "RUNNING"))
+        assert intent.due_at == now
+        assert intent.expires_at > now + 365 * DAY
+
+    def test_what_does_not_run_is_skipped_now(self) -> None:
+        skip = the_decision(planned(self.ALWAYS, SATURDAY, "COMPLETED"))
+        assert (skip.intent.due_at, skip.reason) == (SATURDAY, "not running (COMPLETED)")
+
+    @pytest.mark.parametrize("now", TIMES)
+    def test_it_is_paused_once_for_all_years(self, now: datetime) -> None:
+        done = known(State.SUCCEEDED, FRIDAY, expires_at=FRIDAY.replace(year=2029))
+        assert planned(self.ALWAYS, now, "PAUSED", done, custody=held()) == []
+
+    @pytest.mark.parametrize("now", TIMES)
+    def test_what_a_person_resumed_is_left_running_at_new_year_too(self, now: datetime) -> None:
+        done = known(State.SUCCEEDED, FRIDAY, expires_at=FRIDAY.replace(year=2029))
+        assert planned(self.ALWAYS, now, "RUNNING", done) == []
+
+
 @pytest.mark.parametrize(
     ("status", "is_ours", "reason"),
     [

@@ -1,0 +1,52 @@
+"""The plan as rows, for programs: one for each edge and each whom it's for."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rules.ruleset import Edge, Subject
+from scheduler.cli import output
+
+COLUMNS: Final = ("at", "action", "account", "campaign", "rules", "because", "local", "until", "selector")
+
+
+class Planned(NamedTuple):
+    """An edge, and whom it's for; `is_left_paused`: it begins a span that ends without a resume."""
+
+    subject: Subject
+    edge: Edge
+    is_left_paused: bool
+
+
+def row(planned: Planned) -> dict[str, Any]:
+    """One edge, as `--format json` has it."""
+    subject, edge, _ = planned
+    return {
+        "at": edge.at,
+        "action": str(edge.action),
+        "account": subject.account,
+        "campaign": "all" if subject.campaign is None else subject.campaign,
+        "rules": list(edge.rules),
+        "because": "; ".join(edge.because),
+        "local": edge.at.astimezone(ZoneInfo(edge.zone)).isoformat(),
+        "until": edge.until,
+        "selector": subject.selector_text,
+    }
+
+
+def as_csv(planned: Iterable[Planned]) -> str:
+    """The rows as CSV with a line of names, as RFC 4180 has it; the rules of an edge are one field."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for each in planned:
+        writer.writerow(_fields(row(each)))
+    return text.getvalue()
+
+
+def _fields(values: dict[str, Any]) -> Sequence[str]:
+    plain = {**values, "at": output.utc(values["at"]), "rules": "; ".join(values["rules"])}
+    plain["until"] = output.utc(values["until"]) if values["until"] else ""
+    return [str(plain[name] if plain[name] is not None else "") for name in COLUMNS]

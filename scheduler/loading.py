@@ -1,0 +1,76 @@
+"""What the journal keeps of each load of the file, and what an upgrade of the holiday data has changed since: pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from rules.calendars import data_version
+from scheduler.settings import Settings
+
+# How far ahead changed days are told of, and how far at least the days of calendars are kept.
+HORIZON: Final = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedDay:
+    """A day that a calendar has gained, or lost, by other holiday data."""
+
+    calendar: str
+    day: date
+    name: str
+    is_added: bool
+
+    def __str__(self) -> str:
+        return f"{self.calendar}: {self.day:%a %Y-%m-%d} {self.name} {'added' if self.is_added else 'removed'}"
+
+
+def facts(settings: Settings, now: datetime) -> dict[str, Any]:
+    """What the journal says of a load; the days of each calendar are those of this year to that of the horizon."""
+    found: dict[str, Any] = {
+        "file": str(settings.file),
+        "sha256": settings.digest,
+        "rules": len(settings.ruleset.rules),
+        "zone_data": str(settings.zone_data),
+    }
+    if settings.calendars:
+        found["holidays"] = data_version()
+        found["calendars"] = {name: _calendar(settings, name, now) for name in settings.calendars}
+    return found
+
+
+def _calendar(settings: Settings, name: str, now: datetime) -> dict[str, Any]:
+    years = range(now.year, (now + HORIZON).year + 1)
+    days = {day: called for year in years for day, called in settings.calendars[name].days(year).items()}
+    return {
+        "words": list(_words(settings, name)),
+        "years": list(years),
+        "days": {day.isoformat(): called for day, called in days.items()},
+    }
+
+
+def _words(settings: Settings, name: str) -> Iterator[str]:
+    """What the files say of a calendar and of those in it: only where that's the same is another day other data's."""
+    names = [name]
+    for each in names:
+        spec = settings.document.calendars[each]
+        names += [other for other in dict.fromkeys(spec.include or ()) if other not in names]
+        yield spec.model_dump_json(exclude_none=True) + settings.ics_digests.get(each, "")
+
+
+def changed_days(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime) -> list[ChangedDay]:
+    """The days within the horizon that calendars of the same words have gained or lost between two loads."""
+    if before is None or before.get("holidays") == after.get("holidays"):
+        return []
+    return [change for name in after.get("calendars", {}) for change in _changed(name, before, after, now)]
+
+
+def _changed(name: str, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime) -> Iterator[ChangedDay]:
+    old, new = (loaded.get("calendars", {}).get(name) for loaded in (before, after))
+    if old is None or old["words"] != new["words"]:
+        return
+    for text in sorted(old["days"].keys() ^ new["days"].keys()):
+        day = date.fromisoformat(text)
+        if now.date() <= day <= (now + HORIZON).date() and day.year in old["years"]:
+            is_added = text in new["days"]
+            yield ChangedDay(calendar=name, day=day, name=(new if is_added else old)["days"][text], is_added=is_added)
