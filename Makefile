@@ -6,17 +6,19 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := rules scheduler migrations tests
+SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test check format lock wheel clean help
+.PHONY: demo test property benchmark check format lock wheel clean help
 
 help:
-	@echo "make demo    see it work: the real daemon, real HTTP, half a minute"
-	@echo "make test    lint, types and all tests (what CI runs)"
-	@echo "make check   lint, format and types only"
-	@echo "make format  let ruff rewrite what it can"
-	@echo "make wheel   build dist/*.whl"
-	@echo "make lock    write the lock files again from pyproject.toml"
+	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
+	@echo "make test      lint, types and all tests (what CI runs)"
+	@echo "make property  search with the properties for minutes; says how many examples ran"
+	@echo "make benchmark measure the rules against what a user would use instead; a minute"
+	@echo "make check     lint, format and types only"
+	@echo "make format    let ruff rewrite what it can"
+	@echo "make wheel     build dist/*.whl"
+	@echo "make lock      write the lock files again from pyproject.toml"
 
 $(READY): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and none was found; say which with PYTHON=..." >&2; exit 1; }
@@ -38,6 +40,12 @@ check: $(READY)
 
 test: check
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
+
+property: $(READY)
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/property --numprocesses=2 --dist=worksteal
+
+benchmark: $(READY)
+	@$(BIN)/python -m benchmarks.rules
 
 format: $(READY)
 	@$(BIN)/ruff check --fix $(SOURCES)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.document import Account, CalendarSpec, Document, Entry, Rule, read
+from rules.document import Account, CalendarSpec, CampaignsSpec, Document, Entry, Rule, read
 from rules.source import parse
 from scheduler import settings
 from tests.acceptance.processes import KEY, SandboxProcess, environment, sandbox_process, wait_until
@@ -179,7 +179,7 @@ def test_the_first_example_is_short() -> None:
 def test_the_example_file_is_right_and_uses_the_whole_language() -> None:
     content = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
     read(parse(content.encode()))
-    for part in (Document, Account, CalendarSpec, Rule, Entry):
+    for part in (Document, Account, CalendarSpec, CampaignsSpec, Rule, Entry):
         for name, field in part.model_fields.items():
             assert re.search(rf"\b{field.alias or name}:", content), f"{field.alias or name} isn't shown"
 
