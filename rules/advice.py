@@ -1,25 +1,28 @@
 """What's legal in a file, but surely not meant: warnings, each at its place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rules.calendars import differing_subdivisions
+from rules.calendars import differing_subdivisions, last_year_of_data
 from rules.days import DateRange
 from rules.document import Document
 from rules.localtime import clock_changes
-from rules.patterns import DailyWindows, WindowPattern
+from rules.patterns import DailyWindows, HoldPattern, WindowPattern
 from rules.ruleset import Rule, Ruleset, Timeline
 from rules.source import Path, Problem, Source
-from rules.windows import Hold, Label
+from rules.timeline import LONGEST_SPAN_YEARS, LOOK_AHEAD_YEARS
+from rules.windows import Hold, Label, QuietWindow
 
 # How far ahead it's looked for what may go wrong.
 HORIZON: Final = timedelta(days=400)
 # How far back a window may lie that keeps an entry from being one that never matches.
 _PAST: Final = timedelta(days=366 * 30)
+# So much is looked through at once for holds that fall into windows.
+_STEP: Final = timedelta(days=50)
 _LAST_MINUTE: Final = timedelta(hours=23, minutes=59)
 _DAY: Final = timedelta(days=1)
 _MOST_NAMED: Final = 5
@@ -30,6 +33,7 @@ def advise(source: Source, document: Document, ruleset: Ruleset, now: datetime) 
     places = {spec.name: index for index, spec in enumerate(document.rules)}
     found = chain(
         _countries(document, now),
+        _ends_of_data(document, now),
         _last_minutes(document),
         *(_entries(places[rule.name], rule, now) for rule in ruleset.rules),
         _left_paused(places, ruleset, now),
@@ -41,15 +45,26 @@ _Found = Iterator[tuple[Path, str]]
 
 
 def _countries(document: Document, now: datetime) -> _Found:
+    differing = cache(partial(differing_subdivisions, years=(now.year, now.year + 1)))
     for name, spec in document.calendars.items():
         holidays = spec.holidays()
-        parts = differing_subdivisions(holidays, (now.year, now.year + 1)) if holidays else []
-        if parts:
+        if holidays and (parts := differing(holidays)):
             named = ", ".join(parts[:_MOST_NAMED]) + ("..." if len(parts) > _MOST_NAMED else "")
             yield (
                 ("calendars", name, "country"),
                 f"{spec.country} has parts with holidays of their own ({named}), which are left out; "
                 "say which one with subdivision",
+            )
+
+
+def _ends_of_data(document: Document, now: datetime) -> _Found:
+    for name, spec in document.calendars.items():
+        last = last_year_of_data(spec.country) if spec.country else None
+        if last is not None and last < (now + HORIZON).year:
+            yield (
+                ("calendars", name, "country"),
+                f"the data for {spec.country} ends in {last}: after it, this country has no holidays here; "
+                "write them as dates",
             )
 
 
@@ -70,18 +85,34 @@ def _entries(index: int, rule: Rule, now: datetime) -> _Found:
         path = ("rules", index, "pause", number)
         dropped = [_dropped(day, each.label) for each in windows for day in _vanishing(each, now)]
         yield from ((path, message) for message in dropped)
-        timeline = Timeline(windows, (hold for hold in rule.holds if hold.label.entry == number))
-        if not dropped and not _ever(timeline, now):
-            yield path, "never comes: no day is left for it"
+        holds = [pattern for pattern in rule.holds if pattern.label.entry == number]
+        if not dropped and not _ever(windows, holds, now):
+            yield path, f"never comes within {LOOK_AHEAD_YEARS} years: no day is left for it"
     if _is_always_quiet(rule, now):
-        yield ("rules", index, "pause"), "is always quiet: its windows leave no gap in sight"
+        yield ("rules", index, "pause"), f"leaves no gap: no end in sight within {LONGEST_SPAN_YEARS} years"
 
 
-def _ever(timeline: Timeline, now: datetime) -> bool:
+def _ever(windows: Sequence[WindowPattern], holds: Sequence[HoldPattern], now: datetime) -> bool:
+    timeline = Timeline(windows, holds)
     if timeline.span_at(now) or timeline.next_edge(now):
         return True
     # One that's over is left in files for the record, and needs no warning.
-    return bool(timeline.last_end(now - _PAST, now) or timeline.holds(now - _PAST, now))
+    return any(_has_any(windows, holds, start, end) for start, end in _back_from(now))
+
+
+def _has_any(windows: Sequence[WindowPattern], holds: Sequence[HoldPattern], start: datetime, end: datetime) -> bool:
+    found = chain.from_iterable(
+        (*(each.windows(start, end) for each in windows), *(each.holds(start, end) for each in holds))
+    )
+    return next(iter(found), None) is not None
+
+
+def _back_from(now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Ranges that lie further and further back: what's over is mostly over for a few months."""
+    end, step = now, HORIZON
+    while end > now - _PAST:
+        yield end - step, end
+        end, step = end - step, step * 2
 
 
 def _is_always_quiet(rule: Rule, now: datetime) -> bool:
@@ -115,17 +146,44 @@ def _left_paused(places: Mapping[str, int], ruleset: Ruleset, now: datetime) -> 
     told: set[tuple[str, int]] = set()
     timelines = {id(found): found for found in map(ruleset.timeline_of, ruleset.subjects())}
     for timeline in timelines.values():
-        for source in timeline.left_paused(now, now + HORIZON):
-            label = source.label
-            at = source.at if isinstance(source, Hold) else source.start
-            span = timeline.span_at(at)
-            others = [window for window in span.windows if window.label != label] if span else []
-            resumed = dict.fromkeys(repr(window.rule) for window in others if window.label.is_resumed)
-            if resumed and (label.rule, label.entry) not in told:
-                told.add((label.rule, label.entry))
-                local = at.astimezone(label.zone)
-                yield (
-                    ("rules", places[label.rule], "pause", label.entry),
-                    f"{'this hold falls into' if isinstance(source, Hold) else 'this goes into one with'} windows of "
-                    f"{', '.join(resumed)} ({local:%a %Y-%m-%d %H:%M}), which then end without a resume",
-                )
+        waiting = {label for label in _lasting(timeline) if _entry_of(label) not in told}
+        start = now
+        while waiting and start < now + HORIZON:
+            for source in timeline.left_paused(start, start + _STEP):
+                if source.label in waiting and (resumed := _resumed_around(source, timeline)):
+                    waiting.discard(source.label)
+                    told.add(_entry_of(source.label))
+                    yield _left_paused_by(source, places, resumed)
+            start += _STEP
+
+
+def _entry_of(label: Label) -> tuple[str, int]:
+    return label.rule, label.entry
+
+
+def _lasting(timeline: Timeline) -> set[Label]:
+    """The entries that leave campaigns paused, where there's another one that doesn't."""
+    resumed = {label for label in timeline.window_labels if label.is_resumed}
+    lasting = {*timeline.hold_labels, *(label for label in timeline.window_labels if not label.is_resumed)}
+    return {label for label in lasting if any(other != label for other in resumed)}
+
+
+def _begin_of(source: QuietWindow | Hold) -> datetime:
+    return source.at if isinstance(source, Hold) else source.start
+
+
+def _resumed_around(source: QuietWindow | Hold, timeline: Timeline) -> list[str]:
+    """The rules that would resume the span in which a window or hold begins."""
+    span = timeline.span_at(_begin_of(source))
+    others = (window for window in span.windows if window.label != source.label) if span else ()
+    return list(dict.fromkeys(window.rule for window in others if window.label.is_resumed))
+
+
+def _left_paused_by(source: QuietWindow | Hold, places: Mapping[str, int], resumed: Sequence[str]) -> tuple[Path, str]:
+    label = source.label
+    local = _begin_of(source).astimezone(label.zone)
+    return (
+        ("rules", places[label.rule], "pause", label.entry),
+        f"{'this hold falls into' if isinstance(source, Hold) else 'this goes into one with'} windows of "
+        f"{', '.join(map(repr, resumed))} ({local:%a %Y-%m-%d %H:%M}), which then end without a resume",
+    )

@@ -15,6 +15,8 @@ from rules.notation import nearest
 
 # The years in which a holiday's name is looked for, to tell a misspelt one from one that's rare.
 _YEARS_OF_NAMES = range(2016, 2041)
+# Codes that ISO 3166-1 keeps for a country that has another one (the United Kingdom, Greece).
+_MEANT = {"UK": "GB", "EL": "GR"}
 
 
 class TimedEvent(NamedTuple):
@@ -105,8 +107,8 @@ class PublicHolidays(_WholeDays):
 class Calendar:
     """A calendar of the file: the days of all its sources and those added to them, without those taken away.
 
-    A name that's taken away stands for the holiday itself and for the day on which it is observed; upper and lower
-    case are the same. A day that another source has by another name stays.
+    A name that's taken away stands for the holiday with and without a remark in brackets; upper and lower case are the
+    same. A day that has another name, too, stays.
     """
 
     name: str
@@ -115,43 +117,81 @@ class Calendar:
     without_names: frozenset[str] = frozenset()
     # Calendars that include others which include others would be worked out over and over.
     _years: dict[int, Mapping[date, str]] = field(default_factory=dict, compare=False, repr=False)
+    _timed: dict[tuple[datetime, datetime], tuple[TimedEvent, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _with_events: tuple[Source, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the sources that may have timed events: of calendars that include others, mostly none."""
+        found = {id(each): each for each in self.sources if _may_have_events(each)}
+        object.__setattr__(self, "_with_events", tuple(found.values()))
+
+    @property
+    def may_have_events(self) -> bool:
+        """Whether any of its sources isn't made of whole days only."""
+        return bool(self._with_events)
 
     def days(self, year: int) -> Mapping[date, str]:
-        """The days of the year, in order, each with the name that its first source has for it."""
+        """The days of the year, in order, each with the names that its sources have for it and that are left."""
         if year not in self._years:
             self._years[year] = self._of_year(year)
         return self._years[year]
 
     def _of_year(self, year: int) -> Mapping[date, str]:
-        found: dict[date, str] = {}
+        found: dict[date, dict[str, None]] = {}
         for source in self.sources:
-            kept = {day: name for day, name in source.days(year).items() if not self._is_dropped(name)}
-            found = {**kept, **found}
+            for day, name in source.days(year).items():
+                if kept := self._kept(name):
+                    found.setdefault(day, {}).update(dict.fromkeys(kept))
         gone = self.without_days.days(year) if self.without_days else ()
-        return {day: name for day, name in sorted(found.items()) if day not in gone}
+        return {day: _joined(names) for day, names in sorted(found.items()) if day not in gone}
 
     def timed(self, start: datetime, end: datetime) -> Iterator[TimedEvent]:
-        """The events of all sources that may overlap or touch `[start, end]`, less those whose name is taken away."""
-        for source in self.sources:
-            yield from (event for event in source.timed(start, end) if not self._is_dropped(event.name))
+        """The events of all sources that may overlap or touch `[start, end]`, each once.
 
-    def _is_dropped(self, name: str) -> bool:
-        return bool(self.without_names) and all(
-            part.lower() in self.without_names or part.partition(" (")[0].lower() in self.without_names
-            for part in _parts(name)
-        )
+        Those whose name is taken away aren't there.
+        """
+        found = self._timed.get((start, end))
+        if found is None:
+            events = (event for source in self._with_events for event in source.timed(start, end))
+            found = tuple(dict.fromkeys(event for event in events if self._kept(event.name)))
+            # One range is asked of all calendars that include this one, then another.
+            self._timed.clear()
+            self._timed[start, end] = found
+        return iter(found)
+
+    def _kept(self, name: str) -> list[str]:
+        """What's left of the names of a day."""
+        parts = _parts(name)
+        if not self.without_names:
+            return parts
+        return [part for part in parts if not {part.lower(), part.partition(" (")[0].lower()} & self.without_names]
+
+
+def _may_have_events(source: Source) -> bool:
+    return source.may_have_events if isinstance(source, Calendar) else not isinstance(source, _WholeDays)
+
+
+# Two holidays on one day are one text, as the `holidays` package has it.
+_AND = "; "
 
 
 def _parts(name: str) -> list[str]:
-    # Two holidays on one day are one text.
-    return name.split("; ")
+    return name.split(_AND)
+
+
+def _joined(names: Iterable[str]) -> str:
+    return _AND.join(names)
 
 
 def wrong_country(country: str) -> str | None:
     """Say what's wrong with a country code, or nothing."""
     if country in _countries():
         return None
-    return f"unknown country {country!r}; write its two-letter code{nearest(country, _countries())}"
+    # Codes of two letters are all near one another: what a country is called by most is no guess.
+    hint = f"; did you mean {_MEANT[country]!r}?" if country in _MEANT else nearest(country, _countries())
+    return f"unknown country {country!r}; write its two-letter code{hint}"
 
 
 def wrong_subdivision(country: str, subdivision: str) -> str | None:
@@ -178,6 +218,13 @@ def wrong_holiday(holidays: PublicHolidays, name: str) -> str | None:
     if name.lower() in without_remarks | {each.lower() for each in known}:
         return None
     return f"{holidays.country} has no holiday called {name!r}{nearest(name, known)}"
+
+
+def last_year_of_data(country: str) -> int:
+    """The last year of which the package knows a country's holidays; after it, the country has none."""
+    import holidays
+
+    return int(holidays.country_holidays(country).end_year)
 
 
 def differing_subdivisions(holidays: PublicHolidays, years: Iterable[int]) -> list[str]:

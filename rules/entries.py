@@ -1,13 +1,13 @@
 """From the file's typed values to rules that can be asked: what each entry of `pause` means."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from rules.calendars import Calendar, Dates, Source
+from rules.calendars import Calendar, Dates, PublicHolidays, Source
 from rules.days import AnyOf, CalendarDays, DateRange, Days, Limits, Weekdays, parse_days
-from rules.document import CalendarSpec, CampaignsSpec, Document, Entry
+from rules.document import CalendarSpec, CampaignsSpec, Document, Entry, ResumeSpec
 from rules.document import Rule as RuleSpec
 from rules.notation import MONTHS, WEEKDAYS, Moment, clock, duration_words
 from rules.patterns import (
@@ -39,22 +39,23 @@ def compile_calendars(document: Document, ics: Mapping[str, Source] | None = Non
     The document has no circle of calendars that include one another.
     """
     made: dict[str, Calendar] = {}
+    holidays: dict[PublicHolidays, PublicHolidays] = {}
 
     def make(name: str) -> Calendar:
         if name not in made:
             spec = document.calendars[name]
             included = [make(other) for other in spec.include or ()]
             own = (ics or {})[name] if spec.ics is not None else None
-            made[name] = _calendar(name, spec, [*included, *([own] if own else [])])
+            # Working out the holidays of a country costs much more than all the rest: calendars share them.
+            of_country = [holidays.setdefault(each, each) for each in [spec.holidays()] if each is not None]
+            made[name] = _calendar(name, spec, of_country, [*included, *([own] if own else [])])
         return made[name]
 
     return {name: make(name) for name in document.calendars}
 
 
-def _calendar(name: str, spec: CalendarSpec, others: list[Source]) -> Calendar:
-    sources: list[Source] = []
-    if (holidays := spec.holidays()) is not None:
-        sources.append(holidays)
+def _calendar(name: str, spec: CalendarSpec, holidays: Sequence[Source], others: Sequence[Source]) -> Calendar:
+    sources = [*holidays]
     dates = (*(spec.dates or ()), *(spec.extra or ()))
     if dates:
         sources.append(Dates(name, dates))
@@ -69,7 +70,15 @@ def _calendar(name: str, spec: CalendarSpec, others: list[Source]) -> Calendar:
 
 def _rule(document: Document, spec: RuleSpec, calendars: Mapping[str, Calendar]) -> Rule:
     zone = spec.timezone or document.timezone
-    label = Label(rule=spec.name, text="", zone=zone, is_resumed=spec.resume, catch_up=spec.catch_up)
+    label = Label(
+        rule=spec.name,
+        text="",
+        zone=zone,
+        is_resumed=spec.resume is not False,
+        resume_over=spec.resume.over if isinstance(spec.resume, ResumeSpec) else timedelta(),
+        is_enforced=spec.enforce,
+        catch_up=spec.catch_up,
+    )
     patterns = [
         pattern
         for number, entry in enumerate(spec.pause)
@@ -123,12 +132,20 @@ def _patterns(entry: Entry, label: Label, calendars: Mapping[str, Calendar]) -> 
                 yield EventWindows(calendar=calendars[word], label=label, limits=limits)
 
 
+def _whole_days(days: DateRange, label: Label) -> DailyWindows:
+    """The whole days of a range as one window, so that its ends are known however far away they are."""
+    length = days.end - days.start + _DAY
+    return DailyWindows(days=DateRange(days.start, days.start), begins=_NO_TIME, ends=(length,), label=label)
+
+
 def _windows(entry: Entry, days: Days, label: Label, limits: Limits) -> DailyWindows:
     start = entry.from_ or Moment(time=_NO_TIME)
     begins = start.begins
     if entry.for_ is not None:
         return DailyWindows(days=days, begins=begins, lasts=entry.for_, label=label, limits=limits)
     ends = (_DAY,) if entry.until is None else _ends(start, entry.until, days)
+    if isinstance(days, DateRange) and (begins, ends, limits) == (_NO_TIME, (_DAY,), Limits()):
+        return _whole_days(days, label)
     return DailyWindows(days=days, begins=begins, ends=ends, label=label, limits=limits)
 
 
@@ -141,7 +158,7 @@ def _ends(start: Moment, end: Moment, days: Days) -> tuple[timedelta, ...]:
 
 def _days(words: list[int | str], calendars: Mapping[str, Calendar]) -> Days:
     parts = [_day(word, calendars) for word in words]
-    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+    return parts[0] if all(part == parts[0] for part in parts[1:]) else AnyOf(tuple(parts))
 
 
 def _day(word: int | str, calendars: Mapping[str, Calendar]) -> Days:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
+_DAY_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def start_instant(wall: datetime, zone: ZoneInfo) -> datetime:
@@ -51,6 +52,15 @@ def shown_instants(days: Iterable[int], wall: timedelta, zone: ZoneInfo) -> list
         else:
             found += _showings(datetime.combine(date.fromordinal(day), time()) + wall, zone)
     return found
+
+
+def steady_midnight(day: int, zone: ZoneInfo) -> datetime | None:
+    """The instant of the midnight of a day around which no clock changes: its wall times follow by as much.
+
+    None near a change of the clock.
+    """
+    offset = _steady_offsets(zone)[day]
+    return None if offset is None else _midnight(day) - offset
 
 
 def _showings(wall: datetime, zone: ZoneInfo) -> list[datetime]:
@@ -123,7 +133,8 @@ class _Midnights(dict[int, datetime]):
     """Midnight UTC of each day that was asked for."""
 
     def __missing__(self, day: int) -> datetime:
-        self[day] = midnight = datetime.combine(date.fromordinal(day), time(), UTC)
+        # By arithmetic, so that it's a plain datetime also where a test has put another class in its place.
+        self[day] = midnight = _DAY_ONE + (day - 1) * _DAY
         return midnight
 
 

@@ -4,7 +4,9 @@ Every function here takes the text that the user typed and raises ValueError wit
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -24,6 +26,8 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
 # A window, or a step to another day, that is longer than a year is written with two dates.
 LONGEST: Final = timedelta(days=366)
+# How often the nearest word may still be looked for; None is without end.
+_hints: ContextVar[Iterator[int] | None] = ContextVar("_hints", default=None)
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 
@@ -76,9 +80,22 @@ class Moment:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a message that names the nearest known word, or nothing where none is near."""
+    hints = _hints.get()
+    if hints is not None and next(hints, None) is None:
+        return ""
     by_lower = {each.lower(): each for each in known}
     close = get_close_matches(word.lower(), by_lower, n=1)
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+@contextmanager
+def few_hints(most: int) -> Iterator[None]:
+    """Let `nearest` look for a word so often only, as long as this lasts: it takes milliseconds each time."""
+    token = _hints.set(iter(range(most)))
+    try:
+        yield
+    finally:
+        _hints.reset(token)
 
 
 def parse_time(text: str) -> timedelta:

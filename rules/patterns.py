@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from rules.calendars import Calendar
-from rules.cron import fires
+from rules.cron import runs
 from rules.days import Days, Limits
 from rules.localtime import end_instant, end_instants, start_instant, start_instants
 from rules.windows import Hold, Label, QuietWindow
@@ -122,7 +122,10 @@ class DailyHolds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronWindows:
-    """A window of the same elapsed length at each time that a cron expression comes true."""
+    """A window of the same elapsed length at each time that a cron expression comes true.
+
+    Those of one local day that overlap or touch are made one: of a rule that comes every minute there are few.
+    """
 
     expression: str
     lasts: timedelta
@@ -131,8 +134,10 @@ class CronWindows:
 
     def windows(self, start: datetime, end: datetime) -> Iterator[QuietWindow]:
         """The windows that overlap or touch `[start, end]`, in the order of their starts."""
-        for instant in fires(self.expression, self.limits, start - self.lasts, end, self.label.zone):
-            yield QuietWindow(instant, instant + self.lasts, self.label)
+        zone, lasts = self.label.zone, self.lasts
+        for first, last in runs(self.expression, self.limits, start - lasts, end, zone, gap=lasts):
+            if first <= end and last + lasts >= start:
+                yield QuietWindow(first, last + lasts, self.label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +150,8 @@ class CronHolds:
 
     def holds(self, start: datetime, end: datetime) -> Iterator[Hold]:
         """The holds with `start <= at < end`."""
-        for instant in fires(self.expression, self.limits, start, end, self.label.zone):
-            if instant < end:
+        for instant, _ in runs(self.expression, self.limits, start, end, self.label.zone):
+            if start <= instant < end:
                 yield Hold(instant, self.label)
 
 

@@ -25,7 +25,8 @@ class Campaign:
 class Selector:
     """Which campaigns of an account: those of some ids, folders or names, or all of them, less the excepted ones.
 
-    Names and folders are compared without regard to upper and lower case; `names` and `except_names` are globs.
+    Names and folders are compared without regard to upper and lower case, and to blanks around them. `names` and
+    `except_names` are globs; one that is a campaign's whole name to the letter matches it, too.
     """
 
     is_all: bool = False
@@ -44,7 +45,7 @@ class Selector:
         return (
             self.is_all
             or campaign.id in self.ids
-            or (campaign.folder is not None and campaign.folder.lower() in map(str.lower, self.folders))
+            or (campaign.folder is not None and _plain(campaign.folder) in map(_plain, self.folders))
             or _matches(self.names, campaign.name)
         )
 
@@ -66,7 +67,14 @@ class Selector:
 
 
 def _matches(globs: tuple[str, ...], name: str | None) -> bool:
-    return name is not None and any(fnmatchcase(name.lower(), glob.lower()) for glob in globs)
+    if name is None or not globs:
+        return False
+    plain = _plain(name)
+    return any(plain == glob or fnmatchcase(plain, glob) for glob in map(_plain, globs))
+
+
+def _plain(text: str) -> str:
+    return text.strip().casefold()
 
 
 def _listed(what: str, values: Iterable[object]) -> str:
@@ -95,7 +103,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule, ready to be asked."""
+    """One rule, ready to be asked. `lifts` are stretches `[start, end)` (UTC) in which its campaigns aren't quiet."""
 
     name: str
     account: str
@@ -103,6 +111,7 @@ class Rule:
     zone: ZoneInfo
     windows: tuple[WindowPattern, ...]
     holds: tuple[HoldPattern, ...]
+    lifts: tuple[tuple[datetime, datetime], ...] = ()
 
 
 class Ruleset:
@@ -197,9 +206,19 @@ class Ruleset:
         yield from sorted(found, key=lambda each: (each[1].at, each[0].account, each[0].campaign or 0, each[0].text))
 
     def next_edge(self, rule: str, after: datetime) -> datetime | None:
-        """The first edge of one rule, taken alone, that is later than an instant (UTC); None where none is in sight."""
+        """The first edge of one rule, taken alone, that is later than an instant (UTC); None where none is in sight.
+
+        The start and the end of a lift are edges too: there, other rules are in force.
+        """
         found = self._by_name.get(rule)
-        return None if found is None else self._shared([found]).next_edge(after)
+        lifts = [at for lift in found.lifts for at in lift if at > after] if found else []
+        edge = self.alone(rule).next_edge(after)
+        return min(lifts if edge is None else [*lifts, edge], default=None)
+
+    def alone(self, rule: str) -> Timeline:
+        """What one rule says, taken alone; nothing, if there's none of that name."""
+        found = self._by_name.get(rule)
+        return self._shared([found] if found else [])
 
     def _shared(self, rules: Iterable[Rule]) -> Timeline:
         chosen: Mapping[str, Rule] = {rule.name: rule for rule in rules}
@@ -207,5 +226,6 @@ class Ruleset:
         if key not in self._timelines:
             windows = (pattern for rule in chosen.values() for pattern in rule.windows)
             holds = (pattern for rule in chosen.values() for pattern in rule.holds)
-            self._timelines[key] = Timeline(windows, holds)
+            lifts = (lift for rule in chosen.values() for lift in rule.lifts)
+            self._timelines[key] = Timeline(windows, holds, lifts)
         return self._timelines[key]

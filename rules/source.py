@@ -7,7 +7,7 @@ these stay the text that the user typed.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
 import yaml
@@ -16,6 +16,7 @@ from yaml.resolver import BaseResolver
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 40
+MAX_PROBLEMS: Final = 200
 # A file of MAX_BYTES can't hold this many values, unless aliases multiply them.
 MAX_VALUES: Final = 1_000_000
 
@@ -35,15 +36,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong in a file, and where; a warning is legal, but surely not meant."""
+    """One thing that is wrong in a file, and where; a warning is legal, but surely not meant, a note is neither."""
 
     place: Place
     path: str
     message: str
     is_warning: bool = False
+    is_note: bool = False
 
     def __str__(self) -> str:
-        kind = "warning: " if self.is_warning else ""
+        kind = "warning: " if self.is_warning else "note: " if self.is_note else ""
         return f"{self.place}: {self.path}: {kind}{self.message}"
 
 
@@ -52,7 +54,13 @@ class SourceError(Exception):
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
-        self.problems = tuple(sorted(problems))
+        self.problems = _first_of(sorted(problems))
+
+
+def _first_of(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Some problems, in order; of more than anyone would read, how many are left out and where they begin."""
+    told, left_out = problems[:MAX_PROBLEMS], problems[MAX_PROBLEMS:]
+    return (*told, *(replace(each, message=f"and {len(left_out)} more") for each in left_out[:1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,10 @@ class Source:
     value: object
     problems: tuple[Problem, ...]
     _root: yaml.Node | None = field(repr=False)
+    # The keys of each mapping in which one was looked for, with their values: a file may have many problems.
+    _keys: dict[int, dict[object, tuple[yaml.Node, yaml.Node]]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def problem(self, path: Path, message: str, *, at_key: bool = False, is_warning: bool = False) -> Problem:
         """Put a message at the place of the value (or of its key) that `path` leads to.
@@ -79,13 +91,25 @@ class Source:
             if isinstance(step, int) and not isinstance(node, yaml.SequenceNode):
                 continue
             shown.append(step)
-            found = _child(node, step)
+            found = self._child(node, step)
             if found is not None:
                 key, node = found
                 place = _place(key if at_key and step is path[-1] else node)
             else:
                 node = None
         return Problem(place, render(tuple(shown)), message, is_warning)
+
+    def _child(self, node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        if isinstance(node, yaml.MappingNode):
+            if id(node) not in self._keys:
+                # Of several the last, whose value is the mapping's.
+                self._keys[id(node)] = {
+                    key.value: (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)
+                }
+            return self._keys[id(node)].get(step)
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return node.value[step], node.value[step]
+        return None
 
 
 def render(path: Path) -> str:
@@ -146,15 +170,6 @@ def _compose(text: str) -> yaml.Node | None:
 
 def _place(node: yaml.Node) -> Place:
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        # The last of several, whose value is the mapping's.
-        return next(((key, value) for key, value in reversed(node.value) if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step], node.value[step]
-    return None
 
 
 class _Core(BaseResolver):

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from rules.patterns import HoldPattern, WindowPattern
-from rules.windows import Hold, QuietWindow, Span, union
+from rules.windows import Hold, Label, QuietWindow, Span, union
 
 TICK: Final = timedelta(microseconds=1)
 # How far the next span is looked for, and how far a span that never seems to end is followed, in years each way.
@@ -22,6 +22,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK: Final = timedelta(days=8)
 # So far around a block it's looked for the ends of spans that reach beyond it; few are longer than a weekend.
 _MARGIN: Final = timedelta(days=4)
+# So much is looked through at once for what comes next: a rule may have a window, or a hold, every minute.
+_LONGEST_STEP: Final = 32 * _BLOCK
 # What is remembered: blocks for a year and a bit, and the last few spans that were longer than a block.
 _MOST_BLOCKS: Final = 50
 _MOST_LONG: Final = 20
@@ -99,9 +101,18 @@ class Decision(NamedTuple):
 
 
 class Timeline:
-    """The spans and holds of some rules taken together. The order in which patterns are given doesn't matter."""
+    """The spans and holds of some rules taken together. The order in which patterns are given doesn't matter.
 
-    def __init__(self, windows: Iterable[WindowPattern], holds: Iterable[HoldPattern]) -> None:
+    `lifts` are stretches `[start, end)` that are cut out of all windows, and in which there's no hold.
+    """
+
+    def __init__(
+        self,
+        windows: Iterable[WindowPattern],
+        holds: Iterable[HoldPattern],
+        lifts: Iterable[tuple[datetime, datetime]] = (),
+    ) -> None:
+        self._lifts = sorted(lifts)
         self._window_patterns = sorted(windows, key=_rule_and_text)
         self._hold_patterns = sorted(holds, key=_rule_and_text)
         self._may_stay_paused = bool(self._hold_patterns) or any(
@@ -115,6 +126,16 @@ class Timeline:
         """The names of its rules that make windows or holds, sorted."""
         patterns: list[WindowPattern | HoldPattern] = [*self._window_patterns, *self._hold_patterns]
         return tuple(sorted({pattern.label.rule for pattern in patterns}))
+
+    @property
+    def window_labels(self) -> tuple[Label, ...]:
+        """The labels of the entries that make windows."""
+        return tuple(pattern.label for pattern in self._window_patterns)
+
+    @property
+    def hold_labels(self) -> tuple[Label, ...]:
+        """Those of the entries that make holds."""
+        return tuple(pattern.label for pattern in self._hold_patterns)
 
     @property
     def has_holds(self) -> bool:
@@ -157,7 +178,7 @@ class Timeline:
             for span in self._united(start, start + step):
                 if start <= span.start:
                     return self._whole(span, start, start + step)
-            start, step = start + step, step * 2
+            start, step = start + step, min(step * 2, _LONGEST_STEP)
         return None
 
     def last_end(self, after: datetime, until: datetime) -> datetime | None:
@@ -170,6 +191,8 @@ class Timeline:
         if not self._hold_patterns:
             return []
         found = [hold for pattern in self._hold_patterns for hold in pattern.holds(start, end)]
+        for first, last in self._lifts:
+            found = [hold for hold in found if not first <= hold.at < last]
         return sorted(found, key=_start_of)
 
     def edges(self, start: datetime, end: datetime) -> list[Edge]:
@@ -196,8 +219,8 @@ class Timeline:
 
         The end of a span counts also where nothing is resumed at it: the plan is another one from there on.
         """
-        span, following = self.span_at(after), self.next_span(after)
-        instants = [span.until if span else None, following.start if following else None, self._next_hold(after)]
+        span = self.span_at(after)
+        instants = [span.until if span else None, self.next_beginning(after)]
         return min((instant for instant in instants if instant is not None), default=None)
 
     def left_paused(self, since: datetime, until: datetime) -> tuple[QuietWindow | Hold, ...]:
@@ -209,6 +232,17 @@ class Timeline:
             return ()
         windows = [window for window in self._windows(since, until) if since < window.end and window.start < until]
         return (*(window for window in windows if not window.label.is_resumed), *self.holds(since, until))
+
+    def beginning(self, start: datetime, end: datetime) -> list[QuietWindow | Hold]:
+        """The windows and holds that begin in `[start, end)`, sorted."""
+        windows = [window for window in self._windows(start, end) if start <= window.start < end]
+        return sorted([*windows, *self.holds(start, end)], key=_start_of)
+
+    def next_beginning(self, after: datetime) -> datetime | None:
+        """The first start of a span, or hold, later than an instant, within the next `LOOK_AHEAD_YEARS`."""
+        following, hold = self.next_span(after), self.next_hold(after)
+        instants = [following.start if following else None, hold]
+        return min((instant for instant in instants if instant is not None), default=None)
 
     def is_left_paused(self, span: Span) -> bool:
         """Whether a span ends without a resume: a hold falls into it, or a window that isn't to be resumed from."""
@@ -226,13 +260,14 @@ class Timeline:
                 sources += span.windows
         return {at: Edge(at, Action.PAUSE, tuple(sources), is_hold=True) for at, sources in by_instant.items()}
 
-    def _next_hold(self, after: datetime) -> datetime | None:
+    def next_hold(self, after: datetime) -> datetime | None:
+        """The first hold later than an instant, within the next `LOOK_AHEAD_YEARS`."""
         limit = after + timedelta(days=366 * LOOK_AHEAD_YEARS)
         start, step = after + TICK, _BLOCK
         while self._hold_patterns and start < limit:
             if found := self.holds(start, start + step):
                 return found[0].at
-            start, step = start + step, step * 2
+            start, step = start + step, min(step * 2, _LONGEST_STEP)
         return None
 
     def spans(self, start: datetime, end: datetime) -> list[Span]:
@@ -291,7 +326,23 @@ class Timeline:
 
     def _windows(self, start: datetime, end: datetime) -> list[QuietWindow]:
         """All windows that overlap or touch `[start, end]`."""
-        return [window for pattern in self._window_patterns for window in pattern.windows(start, end)]
+        windows = [window for pattern in self._window_patterns for window in pattern.windows(start, end)]
+        if not self._lifts:
+            return windows
+        for lift in self._lifts:
+            windows = [piece for window in windows for piece in _cut(window, *lift)]
+        return [window for window in windows if window.start <= end and window.end >= start]
+
+
+def _cut(window: QuietWindow, start: datetime, end: datetime) -> Iterator[QuietWindow]:
+    """What's left of a window when a stretch is taken out of it."""
+    if window.end <= start or end <= window.start:
+        yield window
+        return
+    if window.start < start:
+        yield window._replace(end=start)
+    if end < window.end:
+        yield window._replace(start=end)
 
 
 _start_of = itemgetter(0)

@@ -18,8 +18,9 @@ CATCH_UP: Final = timedelta(hours=24)
 class Label:
     """What windows and holds know of the rule, and of which of its entries (from 0), they come from.
 
-    `is_resumed`: whether the rule lets campaigns run again at the end of its windows. `catch_up`: how late its holds
-    may still begin.
+    `is_resumed`: whether the rule lets campaigns run again at the end of its windows, which is spread over
+    `resume_over`. `is_enforced`: whether what a person resumes inside a window is paused again. `catch_up`: how late
+    its holds may still begin.
     """
 
     rule: str
@@ -27,6 +28,8 @@ class Label:
     zone: ZoneInfo
     entry: int = 0
     is_resumed: bool = True
+    resume_over: timedelta = timedelta()
+    is_enforced: bool = False
     catch_up: timedelta = CATCH_UP
 
 
@@ -92,6 +95,15 @@ class Span(NamedTuple):
     def until(self) -> datetime | None:
         """Its end (UTC), or None where none is in sight."""
         return None if self.is_endless else self.end
+
+    @property
+    def resume_over(self) -> timedelta:
+        """The time over which the resumes at its end are spread: the longest that any of its rules asks for."""
+        return max((window.label.resume_over for window in self.windows), default=timedelta())
+
+    def is_enforced(self, at: datetime) -> bool:
+        """Whether what a person has resumed is paused again at an instant: a rule asks for it that is quiet then."""
+        return any(window.label.is_enforced and window.start <= at < window.end for window in self.windows)
 
 
 _start_of = itemgetter(0)

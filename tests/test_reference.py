@@ -32,6 +32,7 @@ PARTS = {
     "Calendars": "CalendarSpec",
     "Rules": "Rule",
     "Which campaigns": "CampaignsSpec",
+    "How campaigns are resumed": "ResumeSpec",
     "When: an entry of `pause`": "Entry",
 }
 HEAD = "timezone: Europe/Warsaw\naccounts: {main: {api_key: x}}\n"

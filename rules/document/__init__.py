@@ -13,8 +13,19 @@ from rules.document.models import (
     CampaignsSpec,
     Document,
     Entry,
+    ResumeSpec,
     Rule,
 )
 from rules.document.reading import read
 
-__all__ = ["DEFAULT_BASE_URL", "Account", "CalendarSpec", "CampaignsSpec", "Document", "Entry", "Rule", "read"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "Account",
+    "CalendarSpec",
+    "CampaignsSpec",
+    "Document",
+    "Entry",
+    "ResumeSpec",
+    "Rule",
+    "read",
+]

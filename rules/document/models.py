@@ -351,6 +351,17 @@ def _kind_of_campaigns(value: object) -> str:
     return "[selector]" if isinstance(value, dict | CampaignsSpec) else "[ids]"
 
 
+class ResumeSpec(_Part):
+    """How campaigns are resumed at the end of a rule's windows."""
+
+    over: Duration
+    """They are resumed one after the other, spread over this time."""
+
+
+def _kind_of_resume(value: object) -> str:
+    return "[how]" if isinstance(value, dict | ResumeSpec) else "[whether]"
+
+
 class Rule(_Part):
     """One entry of `rules`: which campaigns, and when they are quiet."""
 
@@ -372,8 +383,14 @@ class Rule(_Part):
     """The zone in which the times of this rule are meant. Default: the file's."""
     enabled: bool = True
     """Whether the rule counts."""
-    resume: bool = True
-    """Whether its campaigns run again at the end of its windows; `false` leaves that to a person."""
+    resume: Annotated[
+        Annotated[bool, Tag("[whether]")] | Annotated[ResumeSpec, Tag("[how]")], Discriminator(_kind_of_resume)
+    ] = True
+    """Whether its campaigns run again at the end of its windows; `false` leaves that to a person, and `over` spreads
+    it over some time."""
+    enforce: bool = False
+    """Whether what a person resumes inside a window is paused again. Default: it's left running, and the journal says
+    so."""
     catch_up: Duration = CATCH_UP
     """How late a hold may still begin, if nothing was there to pause at its time. Default: 24h."""
     description: str | None = None

@@ -11,8 +11,14 @@ from pydantic_core import ErrorDetails
 from rules.days import parse_days
 from rules.document.models import Document, Names
 from rules.document.types import got
-from rules.notation import nearest
+from rules.notation import few_hints, nearest
 from rules.source import Path, Problem, Source, SourceError, render
+
+# So many calendars may include one another in a row; of a longer circle not every one is named.
+_MOST_INCLUDES: Final = 20
+_MOST_SHOWN: Final = 6
+# For so many wrong words the nearest right one is looked for.
+_MOST_HINTS: Final = 50
 
 
 def read(source: Source) -> Document:
@@ -23,6 +29,11 @@ def read(source: Source) -> Document:
     Raises:
         SourceError: with every problem of the file, each at its line and column.
     """
+    with few_hints(_MOST_HINTS):
+        return _read(source)
+
+
+def _read(source: Source) -> Document:
     problems = [*source.problems, *_clashing_names(source), *_circles(source)]
     try:
         document = Document.model_validate(source.value, context=_names(source.value))
@@ -66,12 +77,26 @@ def _means_days(name: str) -> bool:
 
 
 def _circles(source: Source) -> Iterator[Problem]:
-    """Calendars that include themselves, on whatever way round."""
+    """Calendars that include themselves, on whatever way round; without any, chains of includes that are too long."""
     calendars = _mapping(source.value, "calendars")
-    includes = {name: _included(calendar) for name, calendar in calendars.items()}
-    for name in calendars:
-        if (way := _way_back(name, includes)) is not None:
-            yield source.problem(("calendars", name, "include"), f"it includes itself: {' -> '.join(way)}")
+    includes = {
+        name: [other for other in _included(calendar) if other in calendars] for name, calendar in calendars.items()
+    }
+    circles, depths = _walk(includes)
+    for name, way in circles.items():
+        yield source.problem(("calendars", name, "include"), f"it includes itself: {' -> '.join(way)}")
+    if not circles:
+        # Those that include one of these would only say it again.
+        for name in (name for name, depth in depths.items() if depth == _MOST_INCLUDES + 1):
+            message = f"calendars that include one another make a chain of more than {_MOST_INCLUDES}; shorten it"
+            yield source.problem(("calendars", name, "include"), message)
+
+
+def _ways_round(circle: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each calendar of a circle, with the way from it back to itself, or the beginning of a long one."""
+    for place, name in enumerate(circle):
+        way = [*circle[place : place + _MOST_SHOWN], *circle[: max(place + _MOST_SHOWN - len(circle), 0)]]
+        yield name, [*way[: len(circle)], *(["..."] if len(circle) > _MOST_SHOWN else []), name]
 
 
 def _included(calendar: object) -> list[str]:
@@ -79,17 +104,29 @@ def _included(calendar: object) -> list[str]:
     return [name for name in (include if isinstance(include, list) else [include]) if isinstance(name, str)]
 
 
-def _way_back(start: str, includes: dict[str, list[str]]) -> list[str] | None:
-    ways, seen = [[start]], set[str]()
-    while ways:
-        way = ways.pop(0)
-        for name in includes.get(way[-1], ()):
-            if name == start:
-                return [*way, name]
-            if name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
-    return None
+def _walk(includes: dict[str, list[str]]) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """Calendars that include themselves, each with the way round, and how long a row each makes with its includes."""
+    circles: dict[str, list[str]] = {}
+    depths: dict[str, int] = {}
+    for start in includes:
+        if start in depths:
+            continue
+        # The calendars on the way, each with its place on it, and what's left of the includes of each.
+        way, left = {start: 0}, [iter(includes[start])]
+        while left:
+            other = next((each for each in left[-1] if each not in depths), None)
+            if other is None:
+                left.pop()
+                done, _ = way.popitem()
+                depths[done] = 1 + max((depths.get(each, 0) for each in includes[done]), default=0)
+            elif other in way:
+                if other not in circles:
+                    for name, way_round in _ways_round(list(way)[way[other] :]):
+                        circles.setdefault(name, way_round)
+            else:
+                way[other] = len(way)
+                left.append(iter(includes[other]))
+    return circles, depths
 
 
 _MESSAGES: Final = {
@@ -106,7 +143,7 @@ _MESSAGES: Final = {
 }
 _WORD: Final = re.compile(r"[a-z_-]{1,20}", re.IGNORECASE)
 # Steps of pydantic's own in the way to a value.
-_NOT_IN_THE_FILE: Final = frozenset({"[key]", "[ids]", "[selector]"})
+_NOT_IN_THE_FILE: Final = frozenset({"[key]", "[ids]", "[selector]", "[whether]", "[how]"})
 
 
 def _problem(source: Source, error: ErrorDetails) -> Problem:

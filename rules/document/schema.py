@@ -55,9 +55,13 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
         "account": ["main"],
         "timezone": ["Europe/Berlin"],
         "enabled": [False],
-        "resume": [False],
+        "resume": [False, {"over": "30m"}],
+        "enforce": [True],
         "catch_up": ["24h", "30m"],
         "description": ["Nobody reads sales mail on Christmas Day."],
+    },
+    "ResumeSpec": {
+        "over": ["30m", "1h30m"],
     },
     "Entry": {
         "on": ["mon-fri", "last fri", "24 dec", ["sat", "sun", "poland"]],

@@ -95,6 +95,16 @@ class Entry:
         """Whether it has no end."""
         return self.lasts is None and self.until is None
 
+    @property
+    def is_whole_range(self) -> bool:
+        """Whether it is for nothing but the whole days of a range of dates, which are one window."""
+        if self.until is None or self.until_weekday is not None or self.until_date is not None:
+            return False
+        is_whole = self.offset * DAY + self.begins == timedelta() and (self.until_offset or 0) * DAY + self.until == DAY
+        limits = (self.excluded, self.between, self.months)
+        is_range = len(self.days.ranges) == 1 and self.days == Days(ranges=self.days.ranges)
+        return is_whole and is_range and limits == (Days(), None, None)
+
     def allows(self, day: date) -> bool:
         """Whether a window may begin on a day."""
         return (
@@ -243,14 +253,40 @@ def _offsets(zone: str, day: date) -> frozenset[timedelta]:
 
 def _windows(entry: Entry, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     first_start, last_start = start - entry.reach() - _SLACK, end + _SLACK
+    if entry.cron is not None and entry.lasts is not None:
+        yield from sorted(_runs(entry, entry.lasts, first_start - 2 * DAY, last_start + 2 * DAY))
+        return
     if entry.lasts is not None:
         for begun in _starts(entry, first_start, last_start):
             yield begun, begun + entry.lasts
+        return
+    if entry.is_whole_range:
+        ((first_day, last_day),) = entry.days.ranges
+        yield first(_midnight(first_day), entry.zone), last(_midnight(last_day + DAY), entry.zone)
         return
     for day, begins in _walls(entry, first_start, last_start):
         ends = next((each for each in _ends(entry, day, begins) if each > begins), None)
         if ends is not None:
             yield first(begins, entry.zone), last(ends, entry.zone)
+
+
+def _runs(entry: Entry, lasts: timedelta, start: datetime, end: datetime) -> set[tuple[datetime, datetime]]:
+    """The windows of a cron expression: what is due on one day and overlaps or touches is one."""
+    assert entry.cron is not None
+    found: set[tuple[datetime, datetime]] = set()
+    due = cron(entry.cron, entry.zone, start, end)
+    for day in {wall.date() for _, wall in due if entry.allows(wall.date())}:
+        begun: datetime | None = None
+        latest = datetime.min.replace(tzinfo=UTC)
+        for instant in sorted({instant for instant, wall in due if wall.date() == day}):
+            if begun is None or instant > latest + lasts:
+                if begun is not None:
+                    found.add((begun, latest + lasts))
+                begun = instant
+            latest = instant
+        if begun is not None:
+            found.add((begun, latest + lasts))
+    return found
 
 
 def _starts(entry: Entry, start: datetime, end: datetime) -> Iterator[datetime]:

@@ -88,6 +88,7 @@ def test_a_known_country_and_its_parts_are_not_wrong() -> None:
 
 def test_what_is_wrong_with_a_country_or_a_part_says_what_would_be_right() -> None:
     assert wrong_country("pl") == "unknown country 'pl'; write its two-letter code; did you mean 'PL'?"
+    assert wrong_country("UK") == "unknown country 'UK'; write its two-letter code; did you mean 'GB'?"
     assert wrong_subdivision("AT", "W") == "unknown subdivision 'W'; those of AT are 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert wrong_subdivision("LU", "LU") == "unknown subdivision 'LU'; LU has none"
 
@@ -113,11 +114,11 @@ class TestCalendar:
 
     _POLAND = PublicHolidays(country="PL")
 
-    def test_days_of_all_sources_are_there_in_order_named_by_the_first(self) -> None:
+    def test_days_of_all_sources_are_there_in_order_by_all_their_names(self) -> None:
         own = Dates("own", ((date(2026, 12, 23), date(2026, 12, 25)),))
         days = Calendar(name="c", sources=(self._POLAND, own)).days(2026)
         assert list(days) == sorted({*self._POLAND.days(2026), date(2026, 12, 23)})
-        assert [days[date(2026, 12, day)] for day in (23, 25)] == ["own", "Christmas Day"]
+        assert [days[date(2026, 12, day)] for day in (23, 25)] == ["own", "Christmas Day; own"]
 
     def test_a_calendar_may_be_a_source_of_another(self) -> None:
         inner = Calendar(name="inner", sources=(self._POLAND,), without_names=frozenset({"epiphany"}))
@@ -138,6 +139,18 @@ class TestCalendar:
         own = Dates("own", ((date(2026, 12, 25), date(2026, 12, 25)),))
         calendar = Calendar(name="c", sources=(self._POLAND, own), without_names=frozenset({"christmas day"}))
         assert calendar.days(2026)[date(2026, 12, 25)] == "own"
+
+    def test_a_day_that_an_included_calendar_lists_itself_stays_without_its_holiday(self) -> None:
+        own = Dates("office", ((date(2026, 12, 25), date(2026, 12, 25)),))
+        office = Calendar(name="office", sources=(self._POLAND, own))
+        outer = Calendar(name="outer", sources=(office,), without_names=frozenset({"christmas day"}))
+        assert outer.days(2026)[date(2026, 12, 25)] == "office"
+        none = Calendar(name="none", sources=(office,), without_names=frozenset({"christmas day", "office"}))
+        assert date(2026, 12, 25) not in none.days(2026)
+
+    def test_a_name_that_several_sources_have_is_said_once(self) -> None:
+        twice = Calendar(name="c", sources=(self._POLAND, self._POLAND))
+        assert twice.days(2026) == self._POLAND.days(2026)
 
     def test_two_holidays_on_one_day_are_taken_away_together_only(self) -> None:
         """Ascension Day of 2008 was 1 May."""
@@ -192,3 +205,28 @@ def test_the_parts_of_a_country_with_other_holidays_are_told() -> None:
 
 def test_the_version_of_the_holiday_data_is_that_of_the_package() -> None:
     assert data_version() == version("holidays")
+
+
+def test_calendars_that_all_include_one_another_have_each_event_once_and_ask_for_it_once() -> None:
+    event = TimedEvent(datetime(2026, 6, 1, 9, tzinfo=UTC), datetime(2026, 6, 1, 10, tzinfo=UTC), "fair")
+    source = _Counted(event)
+    made = [Calendar(name="c0", sources=(source,))]
+    for number in range(1, 100):
+        made.append(Calendar(name=f"c{number}", sources=tuple(made)))
+    assert list(made[-1].timed(event.start, event.end)) == [event]
+    assert source.asked == 1
+
+
+class _Counted:
+    """A source with one timed event, which counts how often it's asked for it."""
+
+    def __init__(self, event: TimedEvent) -> None:
+        self.asked = 0
+        self._event = event
+
+    def days(self, year: int) -> Mapping[date, str]:  # noqa: ARG002 -- the protocol's
+        return {}
+
+    def timed(self, start: datetime, end: datetime) -> Iterator[TimedEvent]:  # noqa: ARG002 -- the protocol's
+        self.asked += 1
+        return iter((self._event,))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rules.document import Document, read
-from rules.notation import Moment
+from rules.notation import Moment, nearest
 from rules.source import SourceError, parse
 
 _SAMPLES = Path(__file__).parent.parent / "data" / "config"
@@ -150,7 +150,13 @@ def test_a_rule_has_the_zone_it_names() -> None:
     assert document.timezone == ZoneInfo("Europe/Warsaw")
 
 
-@pytest.mark.parametrize("zone", ["Europe", "Europe/", "/etc/passwd", '"Europe/Warsaw\\0"', '""', f"x{'y' * 5000}"])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("Europe", "Europe/", "/etc/passwd", '"Europe/Warsaw\\0"', '""', f"x{'y' * 5000}"),
+        *("localtime", "posixrules", "Factory", "right/Europe/Warsaw", "posix/Europe/Warsaw"),
+    ],
+)
 def test_what_is_no_zone_is_refused_whatever_the_file_system_makes_of_it(zone: str) -> None:
     (problem,) = _problems(
         f"{_HEAD.replace('Europe/Warsaw', zone)}rules: [{{name: a, campaigns: all, pause: {{on: sun}}}}]".encode()
@@ -204,7 +210,7 @@ def test_a_key_without_a_value_is_as_if_it_were_not_there() -> None:
 def test_what_is_left_out_has_the_documented_default() -> None:
     document = _read_rule("{name: a, campaigns: all, pause: {on: sun}}")
     (rule,) = document.rules
-    assert (rule.enabled, rule.resume, rule.catch_up) == (True, True, timedelta(hours=24))
+    assert (rule.enabled, rule.resume, rule.enforce, rule.catch_up) == (True, True, False, timedelta(hours=24))
     assert (rule.timezone, rule.description, document.database) == (None, None, None)
     assert document.accounts["main"].base_url == "https://api.woodpecker.co/rest"
     holidays = document.calendars["norway"].holidays()
@@ -235,6 +241,13 @@ def test_a_calendar_may_take_away_a_name_that_only_its_file_or_another_calendar_
         "rules: [{name: a, campaigns: all, pause: {on: a}}]"
     )
     assert document.calendars["a"].except_ == document.calendars["b"].except_ == ["Party"]
+
+
+def test_the_name_of_a_holiday_may_begin_with_a_digit() -> None:
+    calendars = "{vietnam: {country: VN, except: [29 of Lunar New Year, 2026-02-17]}}"
+    document = _read(f"{_HEAD}calendars: {calendars}\nrules: [{{name: a, campaigns: all, pause: {{on: vietnam}}}}]")
+    day = date(2026, 2, 17)
+    assert document.calendars["vietnam"].except_ == ["29 of Lunar New Year", (day, day)]
 
 
 def test_a_whole_day_may_be_written_from_midnight_to_midnight() -> None:
@@ -274,3 +287,59 @@ def test_an_address_is_https_or_on_this_machine_and_loses_its_last_slash(url: st
         "rules: [{name: a, campaigns: all, pause: {on: sun}}]"
     )
     assert document.accounts["main"].base_url == url.rstrip("/")
+
+
+def test_of_more_problems_than_anyone_reads_the_first_200_are_told_and_where_the_others_begin() -> None:
+    keys = "".join(f"timezon{number}: UTC\n" for number in range(20_000))
+    found = _problems(f"accounts: {{main: {{api_key: x}}}}\ntimezone: UTC\nrules: []\n{keys}".encode())
+    assert len(found) == 201
+    assert found[1:3] == [
+        f"{line}:1: timezon{line - 4}: unknown key 'timezon{line - 4}'; did you mean 'timezone'?" for line in (4, 5)
+    ]
+    assert found[-2:] == ["202:1: timezon198: unknown key 'timezon198'", "203:1: timezon199: and 19801 more"]
+
+
+def test_the_nearest_word_is_looked_for_50_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+
+    def counted(word: str, *_: object, **__: object) -> list[str]:
+        looked_for.append(word)
+        return []
+
+    monkeypatch.setattr("rules.notation.get_close_matches", counted)
+    rules = "".join(f"  - {{name: a{number}, campaigns: all, pause: {{on: hols{number}}}}}\n" for number in range(500))
+    assert len(_problems(f"{_HEAD_WITHOUT_RULES}\nrules:\n{rules}".encode())) == 201
+    assert len(looked_for) == 50
+    looked_for.clear()
+    nearest("wrd", ["word"])
+    assert looked_for == ["wrd"]
+
+
+def _calendars(includes: dict[str, list[str]]) -> bytes:
+    lines = [f"  {name}: {{dates: 2026-12-24, include: [{', '.join(others)}]}}" for name, others in includes.items()]
+    lines = [line.replace(", include: []", "") for line in lines]
+    return "\n".join([_HEAD_WITHOUT_RULES, "calendars:", *lines, "rules: []", ""]).encode()
+
+
+_HEAD_WITHOUT_RULES = "timezone: UTC\naccounts: {main: {api_key: x}}"
+
+
+def _chain(length: int) -> dict[str, list[str]]:
+    return {f"c{number}": [f"c{number - 1}"] if number else [] for number in range(length)}
+
+
+def test_calendars_may_include_one_another_20_deep() -> None:
+    assert not [each for each in _problems(_calendars(_chain(20))) if "calendars" in each]
+
+
+def test_a_longer_chain_of_calendars_is_refused_once_where_it_gets_too_long() -> None:
+    (problem,) = [each for each in _problems(_calendars(_chain(2000))) if "calendars" in each]
+    assert problem.startswith("24:37: calendars.c20.include: calendars that include one another make a chain of more")
+
+
+def test_of_a_long_ring_of_calendars_each_is_told_with_the_beginning_of_the_way() -> None:
+    ring = {**_chain(2000), "c0": ["c1999"]}
+    first, *_ = [each for each in _problems(_calendars(ring)) if "calendars" in each]
+    assert first == (
+        "4:36: calendars.c0.include: it includes itself: c0 -> c1999 -> c1998 -> c1997 -> c1996 -> c1995 -> ... -> c0"
+    )

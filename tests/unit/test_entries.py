@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from rules.document import read
+from rules.entries import compile_calendars
+from rules.source import parse
 from rules.windows import QuietWindow
 from tests.rule_files import edges, paused, ruleset, utc
 
@@ -243,3 +246,29 @@ class TestClockChanges:
 def test_an_entry_is_said_as_a_person_would_say_it(pause: str, text: str) -> None:
     (rule,) = paused(pause).rules
     assert rule.windows[0].label.text == text
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_resumed", "minutes", "is_enforced"),
+    [
+        ("", True, 0, False),
+        ("resume: true, ", True, 0, False),
+        ("resume: false, enforce: true, ", False, 0, True),
+        ("resume: {over: 30m}, ", True, 30, False),
+    ],
+)
+def test_windows_know_how_their_rule_wants_them_to_end(
+    keys: str, is_resumed: bool, minutes: int, is_enforced: bool
+) -> None:
+    (rule,) = ruleset(f"- {{name: a, campaigns: all, {keys}pause: {{on: sun}}}}").rules
+    (window, *_) = rule.windows[0].windows(utc("2026-06-01"), utc("2026-06-08"))
+    over = timedelta(minutes=minutes)
+    label = window.label
+    assert (label.is_resumed, label.resume_over, label.is_enforced) == (is_resumed, over, is_enforced)
+
+
+def test_calendars_of_one_country_share_its_holidays() -> None:
+    text = "timezone: UTC\naccounts: {m: {api_key: x}}\ncalendars:\n  a: {country: PL}\n  b: {country: PL}\n"
+    rules = "rules:\n- {name: a, campaigns: all, pause: {on: [a, b]}}\n"
+    made = compile_calendars(read(parse(f"{text}{rules}".encode())))
+    assert made["a"].sources[0] is made["b"].sources[0]

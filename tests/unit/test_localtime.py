@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from freezegun import freeze_time
 
 from rules.localtime import clock_changes, end_instant, end_instants, shown_instants, start_instant, start_instants
 
@@ -127,3 +128,11 @@ def test_a_change_at_either_end_of_the_range_is_among_them(change: datetime, zon
     hour = timedelta(hours=1)
     for start, end in ((change - hour, change), (change, change), (change, change + hour)):
         assert clock_changes(start, end, zone) == [change]
+
+
+@freeze_time("2026-04-04")
+def test_what_is_worked_out_while_time_is_frozen_is_not_kept_in_another_class() -> None:
+    """freezegun's own datetime forgets which of two showings a time is."""
+    zone = ZoneInfo("Australia/Lord_Howe")
+    changes = clock_changes(datetime(2061, 1, 1, tzinfo=UTC), datetime(2062, 1, 1, tzinfo=UTC), zone)
+    assert {type(change).__name__ for change in changes} == {"datetime"}

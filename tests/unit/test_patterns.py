@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -154,10 +155,30 @@ class TestDailyHolds:
 
 
 class TestCron:
-    def test_windows_overlap_where_they_last_longer_than_the_time_between_two(self) -> None:
-        pattern = CronWindows(expression="0 */6 * * *", lasts=7 * _HOUR, label=_label())
-        found = [window.start.hour for window in pattern.windows(_utc("2026-06-01 12:30"), _utc("2026-06-01 12:45"))]
-        assert found == [6, 12]
+    def test_windows_that_overlap_or_touch_are_one_within_a_local_day(self) -> None:
+        for hours in (6, 7):
+            pattern = CronWindows(expression="0 */6 * * *", lasts=hours * _HOUR, label=_label())
+            (window,) = pattern.windows(_utc("2026-06-01 12:30"), _utc("2026-06-01 12:45"))
+            assert (window.start, window.end) == (_utc("2026-06-01"), _utc("2026-06-01 18:00") + hours * _HOUR)
+
+    def test_windows_with_time_between_them_are_not(self) -> None:
+        pattern = CronWindows(expression="0 */6 * * *", lasts=5 * _HOUR, label=_label())
+        found = [window.start.hour for window in pattern.windows(_utc("2026-06-01 05:00"), _utc("2026-06-01 12:00"))]
+        assert found == [0, 6, 12]
+
+    @pytest.mark.parametrize("lasts", [timedelta(minutes=1), timedelta(days=366)])
+    def test_a_rule_that_comes_every_minute_has_a_window_a_day(self, lasts: timedelta) -> None:
+        pattern = CronWindows(expression="* * * * *", lasts=lasts, label=_label("Europe/Warsaw"))
+        start, end = _utc("2020-01-01"), _utc("2030-01-01")
+        found = list(pattern.windows(start, end))
+        assert len(found) <= (end - start + lasts).days + 3
+        assert all(earlier.end >= later.start for earlier, later in pairwise(found))
+
+    def test_windows_and_holds_are_worked_out_as_they_are_asked_for(self) -> None:
+        windows = CronWindows(expression="* * * * *", lasts=timedelta(seconds=30), label=_label())
+        holds = CronHolds(expression="* * * * *", label=_label())
+        ages = datetime(1000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+        assert next(iter(windows.windows(*ages))).start == next(iter(holds.holds(*ages))).at == ages[0]
 
     def test_a_window_that_only_touches_the_range_is_found(self) -> None:
         pattern = CronWindows(expression="0 12 * * *", lasts=_HOUR, label=_label())

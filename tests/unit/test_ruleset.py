@@ -93,6 +93,24 @@ class TestSelector:
             pytest.param(
                 Selector(names=("DE [0-9]?",)), Campaign(id=7, name="DE 42"), True, id="classes of characters"
             ),
+            pytest.param(
+                Selector(names=("[DE] SaaS",)), Campaign(id=7, name="[de] SaaS"), True, id="a name in brackets"
+            ),
+            pytest.param(Selector(names=("[DE] SaaS",)), Campaign(id=7, name="D SaaS"), True, id="and a class as well"),
+            pytest.param(
+                Selector(names=("[[]DE] *",)), Campaign(id=7, name="[DE] x"), True, id="a bracket by its class"
+            ),
+            pytest.param(
+                Selector(is_all=True, except_names=("[DE] SaaS",)),
+                Campaign(id=7, name="[DE] SaaS"),
+                False,
+                id="all but a name in brackets",
+            ),
+            pytest.param(
+                Selector(names=("DE spring ",)), Campaign(id=7, name=" DE spring"), True, id="blanks around it"
+            ),
+            pytest.param(Selector(folders=(" EMEA",)), Campaign(id=7, folder="EMEA "), True, id="or around a folder"),
+            pytest.param(Selector(folders=("STRASSE",)), Campaign(id=7, folder="Straße"), True, id="any upper case"),
             pytest.param(Selector(names=("*",)), Campaign(id=7), False, id="any name, of one that isn't known"),
             pytest.param(Selector(folders=("A", "B")), Campaign(id=7, folder="B"), True, id="any of the folders"),
             pytest.param(

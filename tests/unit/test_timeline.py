@@ -214,6 +214,11 @@ class TestLongSpans:
         rules = paused("{on: daily, between: 2026-01-01/2032-05-31}", "UTC")
         assert edges(rules, "2020-01-01", "2040-01-01") == ["2026-01-01 00:00 pause", "2032-06-01 00:00 resume"]
 
+    def test_the_whole_days_of_a_range_end_when_they_say_however_far_away_that_is(self) -> None:
+        rules = paused("{on: 2026-01-01/2032-05-31}")
+        assert rules.decide("main", 7, utc("2026-01-05")).until == utc("2032-05-31 22:00")
+        assert edges(rules, "2025-12-01", "2040-01-01") == ["2025-12-31 23:00 pause", "2032-05-31 22:00 resume"]
+
 
 class TestLookingAhead:
     def test_a_decision_outside_a_span_lasts_until_the_next_one(self) -> None:

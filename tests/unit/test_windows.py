@@ -55,3 +55,21 @@ def test_windows_and_holds_are_named_after_their_holiday_or_in_the_words_of_the_
     label = Label(rule="r", text="poland", zone=ZoneInfo("UTC"))
     assert QuietWindow(_NOON, _NOON + _HOUR, label, day_name).because == because
     assert Hold(_NOON, label, day_name).because == because
+
+
+def test_a_span_is_enforced_while_a_window_is_that_asks_for_it() -> None:
+    strict = Label(rule="strict", text="", zone=ZoneInfo("UTC"), is_enforced=True)
+    lax = Label(rule="lax", text="", zone=ZoneInfo("UTC"))
+    (span,) = union(
+        [
+            QuietWindow(_NOON + 0 * _HOUR, _NOON + 2 * _HOUR, strict),
+            QuietWindow(_NOON + 1 * _HOUR, _NOON + 3 * _HOUR, lax),
+        ]
+    )
+    assert [span.is_enforced(_NOON + hour * _HOUR) for hour in (0, 1, 2)] == [True, True, False]
+
+
+def test_the_resumes_after_a_span_are_spread_over_the_longest_time_that_is_asked_for() -> None:
+    labels = [Label(rule="r", text="", zone=ZoneInfo("UTC"), resume_over=timedelta(minutes=each)) for each in (0, 9, 5)]
+    (span,) = union([QuietWindow(_NOON + 0 * _HOUR, _NOON + 2 * _HOUR, label) for label in labels])
+    assert span.resume_over == timedelta(minutes=9)
