@@ -5,30 +5,36 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from rules.advice import advise
+from rules.overrides import Override, overridden
 from scheduler import __version__, schema, systemd
 from scheduler.client import Client
 from scheduler.clock import utc_now
 from scheduler.errors import WrongFile
+from scheduler.files import allow_connections
 from scheduler.jobs import TICK, Jobs
 from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.lock import Lock
+from scheduler.ledger.overrides import overrides_in_mind, overrides_stamp
 from scheduler.ledger.records import FILE_LOADED, Custody
 from scheduler.ledger.reports import last_load
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
+from scheduler.preflight.start import AT_ONCE, at_start
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
 
 DRAIN_LIMIT: Final = timedelta(seconds=10)
+# How often it's looked for exceptions that people made: they are acted on within five seconds.
+LOOK_FOR_OVERRIDES: Final = timedelta(seconds=2)
 
 _log = logger()
 
@@ -45,6 +51,8 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
         raise WrongFile(str(settings.file), settings.unchecked)
     for problem in advise(settings.source, settings.document, settings.ruleset, utc_now()):
         _log.warning("surely not meant", place=str(problem.place), path=problem.path, why=problem.message)
+    if not allow_connections(len(settings.accounts)):
+        _log.warning("more accounts than connections that may be open at once; raise the limit of open files")
     database.create()
     with Lock(database.path):
         schema.upgrade(database)
@@ -76,6 +84,7 @@ class Daemon:
         self._now = now
         self._number = 0
         self._wakes: list[asyncio.Event] = []
+        self._reconcilers: list[Reconciler] = []
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._signal: signal.Signals | None = None
@@ -89,11 +98,12 @@ class Daemon:
             _tell(await writer.do(lambda connection: self._record_start(connection, loaded)))
             lanes = [await self._lane(account, writer, stack) for account in self._settings.accounts]
             self._listen(stack)
+            overrides = await _Overrides.kept(self._settings, writer, self._now)
             jobs = Jobs(self._wake_up)
-            jobs.start(self._settings.ruleset)
+            jobs.start(overrides.ruleset)
             stack.callback(jobs.stop)
             self._announce()
-            await self._work(writer, lanes)
+            await self._work(writer, lanes, overrides, jobs)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
         return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
@@ -159,14 +169,28 @@ class Daemon:
         )
         systemd.notify("READY=1")
 
-    async def _work(self, writer: Writer, lanes: list[Lane]) -> None:
-        now, tasks = self._now(), set[asyncio.Task[None]]()
+    async def _work(self, writer: Writer, lanes: list[Lane], overrides: "_Overrides", jobs: Jobs) -> None:
+        now, tasks, ahead = self._now(), set[asyncio.Task[None]](), set[asyncio.Task[None]]()
+        at_once = asyncio.Semaphore(AT_ONCE)
         for lane in lanes:
-            reconciler = Reconciler(self._settings.ruleset, lane, writer, rules_since=now)
+            reconciler = Reconciler(overrides.ruleset, lane, writer, rules_since=now)
+            self._reconcilers.append(reconciler)
+            has_passed = asyncio.Event()
             tasks.add(asyncio.create_task(lane.run(), name=f"lane {lane.name}"))
-            tasks.add(asyncio.create_task(self._passes(reconciler, writer), name=f"passes {lane.name}"))
+            tasks.add(
+                asyncio.create_task(self._passes(reconciler, lane, writer, has_passed), name=f"passes {lane.name}")
+            )
+            preflight = at_start(self._settings, lane, writer, self._now, after=has_passed, at_once=at_once)
+            ahead.add(asyncio.create_task(preflight, name=f"preflight {lane.name}"))
+        tasks.add(asyncio.create_task(self._watch(overrides, jobs), name="overrides"))
         stop = asyncio.create_task(self._stop.wait(), name="stop")
-        await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _cancel(tasks)
+            raise
+        finally:
+            await _cancel(ahead)
         stop.cancel()
         systemd.notify("STOPPING=1")
         self._stop.set()
@@ -192,21 +216,75 @@ class Daemon:
             task.cancel()
         await asyncio.wait(tasks)
 
-    async def _passes(self, reconciler: Reconciler, writer: Writer) -> None:
+    async def _passes(self, reconciler: Reconciler, lane: Lane, writer: Writer, has_passed: asyncio.Event) -> None:
         """The passes over one account, one after the other: one that hangs holds up no other account."""
         wake = asyncio.Event()
         self._wakes.append(wake)
+        lane.when_drained = wake.set
         while not self._stop.is_set():
             wake.clear()
             await reconciler.run(self._now())
+            has_passed.set()
             await writer.do(lambda connection: work.record_tick(connection, self._number, self._now()))
             # The jobs go by the time of day: where that is put back, they stay away until it's as late again.
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK.total_seconds()):
                     await wake.wait()
 
+    async def _watch(self, overrides: "_Overrides", jobs: Jobs) -> None:
+        """Act on exceptions that people make and take back meanwhile, in processes of their own."""
+        while not self._stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_FOR_OVERRIDES.total_seconds()):
+                    await self._stop.wait()
+            if await overrides.have_changed():
+                jobs.use(overrides.ruleset)
+                for reconciler in self._reconcilers:
+                    reconciler.use(overrides.ruleset)
+                _log.info("exceptions have changed", in_mind=overrides.number or None)
+                self._wake_up("an override")
+
     def _record_end(self, connection: Connection) -> None:
         work.record_stop(connection, self._number, self._now(), self._why())
+
+
+class _Overrides:
+    """The rules with the exceptions that the ledger has, as they were seen last."""
+
+    def __init__(self, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._now = now
+        self._stamp = (0, 0)
+        self.number = 0
+        self.ruleset = settings.ruleset
+
+    @classmethod
+    async def kept(cls, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> Self:
+        """Those that are in the ledger now."""
+        found = cls(settings, writer, now)
+        await found.have_changed()
+        return found
+
+    async def have_changed(self) -> bool:
+        """Look again; whether there's something else than before."""
+        stamp, found = await self._writer.do(self._read)
+        if stamp == self._stamp:
+            return False
+        self._stamp, self.number = stamp, len(found)
+        self.ruleset = overridden(self._settings.ruleset, found, self._settings.document.timezone)
+        return True
+
+    def _read(self, connection: Connection) -> tuple[tuple[int, int], list[Override]]:
+        stamp = overrides_stamp(connection)
+        return stamp, [] if stamp == self._stamp else overrides_in_mind(connection, self._now())
+
+
+async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    """End what nobody needs any more, its calls included."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _tell(found: _Found) -> None:

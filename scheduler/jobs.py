@@ -13,8 +13,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from rules.ruleset import Ruleset
+from scheduler.plan import RECHECK
 
 TICK = timedelta(seconds=60)
+
+_OF_A_RULE = "rule:"
 
 NextEdge = Callable[[datetime], datetime | None]
 
@@ -31,7 +34,7 @@ class EdgeTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no ty
 
 
 class Jobs:
-    """One job for each rule, and the regular tick, from `start` to `stop`."""
+    """One job for each rule, the regular tick and the recheck, from `start` to `stop`."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
@@ -40,13 +43,24 @@ class Jobs:
         self._timer = AsyncIOScheduler(timezone="UTC", executors={"default": AsyncIOExecutor()}, job_defaults=defaults)
 
     def start(self, ruleset: Ruleset) -> None:
-        """Set a job for each rule's next edge, and the tick, on the running event loop."""
+        """Set a job for each rule's next edge, the tick and the recheck, on the running event loop."""
+        self.use(ruleset)
+        for why, every in (("the tick", TICK), ("the recheck", RECHECK)):
+            self._timer.add_job(self._call, "interval", seconds=every.total_seconds(), args=[why], id=why)
+        self._timer.start()
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Set a job for each rule's next edge, in the place of those of other rules."""
+        for job in self._timer.get_jobs():
+            if job.id.startswith(_OF_A_RULE):
+                job.remove()
         for rule in ruleset.rules:
             self._timer.add_job(
-                self._call, _trigger(ruleset, rule.name), args=[f"an edge of {rule.name}"], id=f"rule:{rule.name}"
+                self._call,
+                _trigger(ruleset, rule.name),
+                args=[f"an edge of {rule.name}"],
+                id=f"{_OF_A_RULE}{rule.name}",
             )
-        self._timer.add_job(self._call, "interval", seconds=TICK.total_seconds(), args=["the tick"], id="tick")
-        self._timer.start()
 
     def stop(self) -> None:
         """Fire no more."""

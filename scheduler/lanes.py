@@ -7,8 +7,8 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,25 +16,49 @@ from rules.ruleset import Action
 from scheduler.client import Client
 from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
 from scheduler.ledger import work
-from scheduler.ledger.database import Connection, Writer
+from scheduler.ledger.calls import End, Start, end_attempts, give_back, start_attempts
+from scheduler.ledger.database import Writer
 from scheduler.ledger.records import Intent, Outcome, Result, State, Status, error_text
 from scheduler.logs import logger
 from scheduler.plan import why_not_pause, why_not_resume
 
 FIRST_BACKOFF: Final = timedelta(seconds=2)
 LONGEST_BACKOFF: Final = timedelta(minutes=5)
+# What is put between calls where the API says that they are too many, twice as much each time it says so again.
+FIRST_GAP: Final = timedelta(milliseconds=500)
+LONGEST_GAP: Final = timedelta(seconds=30)
 # How long an account rests whose key is refused; the next call is the probe.
 REFUSED_REST: Final = timedelta(minutes=5)
 # A look at the campaign's status must not hold up its pause.
 LOOK_TIMEOUT: Final = timedelta(seconds=10)
 # How long a list is believed: what it showed running a while ago may have been paused by a person since.
 JUST_NOW: Final = timedelta(minutes=1)
+# A call that was begun so long ago has gone out, and isn't held up by what is done for the next one.
+SENT_BY_NOW: Final = timedelta(milliseconds=2)
 # How the client names a connection that was never had, so that nothing was sent on it.
 _NOT_SENT: Final = ("ConnectError", "no answer in time (ConnectTimeout")
 
 _LEVELS: Final = {"retried": logging.WARNING, "failed": logging.ERROR, "missed": logging.ERROR}
 
 _log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """An attempt that is being claimed, and its number, once that's committed."""
+
+    start: Start
+    number: asyncio.Future[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """A call that was answered, and what tells that this is committed."""
+
+    intent: Intent
+    number: int
+    result: Result
+    recorded: asyncio.Future[None]
 
 
 class Lane:
@@ -59,16 +83,55 @@ class Lane:
         self._chance = chance
         self._dry_run = dry_run
         self._turn = asyncio.Lock()
+        self._wanted_by = 0
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
         self._stopping = False
         self._waiting: dict[int, Intent] = {}
         self._rest: tuple[datetime, datetime] | None = None
+        self._gap = timedelta()
+        self._pace: tuple[datetime, datetime] | None = None
+        self._is_calling = False
+        self._is_to_be_confirmed = False
+        self._is_drain_told = True
+        # Called when nothing is left to do after a pause, so that somebody looks whether it has worked.
+        self.when_drained: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Client]:
         """The right to make a call: Woodpecker handles one at a time for each account, lists included."""
-        async with self._turn:
+        self._wanted_by += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._wanted_by -= 1
+        try:
             yield self.client
+        finally:
+            self._turn.release()
+
+    @asynccontextmanager
+    async def spare_turn(self) -> AsyncIterator[Client]:
+        """The right to make a call that can wait: it's had while the lane has nothing to do.
+
+        Raises:
+            KeyRefused: the account rests.
+        """
+        async with AsyncExitStack() as stack:
+            client = await self._spare(stack)
+            if self.is_resting:
+                raise KeyRefused("it was refused a moment ago, and is tried again in a few minutes")
+            yield client
+
+    async def _spare(self, stack: AsyncExitStack) -> Client:
+        while True:
+            await self._idle.wait()
+            client = await stack.enter_async_context(self.turn())
+            if self.is_drained or self.is_resting:
+                return client
+            # Set again by `run`, when it has nothing left to do.
+            self._idle.clear()
+            await stack.aclose()
 
     def add(self, intents: Iterable[Intent]) -> None:
         """Queue intents that are in the ledger."""
@@ -86,7 +149,41 @@ class Lane:
     @property
     def is_resting(self) -> bool:
         """Whether no call is to be made now, lists included."""
-        return self._rest is not None and _lasts(*self._rest, now=self._now())
+        return self._rest is not None and lasts(*self._rest, now=self._now())
+
+    def slow_down(self, asked: timedelta | None = None) -> None:
+        """Put a gap between calls, a larger one each time: the account makes too many. `asked` counts at least."""
+        self._gap = min(LONGEST_GAP, max(self._gap * 2, FIRST_GAP))
+        self._keep_gap(min(LONGEST_GAP, asked or timedelta()))
+
+    def _speed_up(self) -> None:
+        self._gap = self._gap / 2 if self._gap > FIRST_GAP else timedelta()
+
+    def _keep_gap(self, at_least: timedelta = timedelta()) -> None:
+        """The gap before the next call, with full jitter: the lanes of one key were told so at the same time."""
+        now = self._now()
+        end = now + max(at_least, self._gap * self._chance.random())
+        if now < end and not (self._is_paced and self._pace and end < self._pace[1]):
+            self._pace = now, end
+
+    @property
+    def _is_paced(self) -> bool:
+        return self._pace is not None and lasts(*self._pace, now=self._now())
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether all that is due has ended, or waits for another time."""
+        now = self._now()
+        return not (self._is_calling or any(_is_ready(intent, now) for intent in self._waiting.values()))
+
+    @property
+    def is_to_be_confirmed(self) -> bool:
+        """Whether pauses had success since the last list, and no more are under way."""
+        return self._is_to_be_confirmed and self.is_drained
+
+    def confirmed(self) -> None:
+        """A list was had, which shows what came of the pauses before it."""
+        self._is_to_be_confirmed = False
 
     def stop(self) -> None:
         """End `run` after the call in flight; what is still queued stays in the ledger for the next start."""
@@ -102,6 +199,7 @@ class Lane:
         while not self._stopping:
             self._wake.clear()
             if self._next() is None:
+                self._tell_idle()
                 await self._sleep()
             else:
                 await self._work_in_turn()
@@ -111,15 +209,27 @@ class Lane:
             # Whoever had the turn before may have taken seconds, and brought pauses that go first.
             intent = None if self._stopping else self._next()
             if intent is not None:
-                await self._work(intent)
+                self._is_calling = True
+                try:
+                    await self._work(intent)
+                finally:
+                    self._is_calling = False
+                self._keep_gap()
+
+    def _tell_idle(self) -> None:
+        if not self._is_paced:
+            self._idle.set()
+        if not self._is_drain_told and self.is_drained:
+            self._is_drain_told = True
+            self.when_drained()
 
     def _next(self) -> Intent | None:
         now = self._now()
-        rests = self.is_resting
+        is_held = self.is_resting or self._is_paced
         ready = [
             intent
             for intent in self._waiting.values()
-            if intent.expires_at <= now or not (rests or _lasts(intent.waits_since, intent.next_attempt_at, now=now))
+            if intent.expires_at <= now or (not is_held and _is_ready(intent, now))
         ]
         return min(ready, key=_precedence, default=None)
 
@@ -134,7 +244,7 @@ class Lane:
     def _next_change(self) -> datetime:
         expiry = min(intent.expires_at for intent in self._waiting.values())
         attempt = min(intent.next_attempt_at for intent in self._waiting.values())
-        return min(expiry, max(attempt, self._rest[1] if self._rest else attempt))
+        return min(expiry, max([attempt, *(wait[1] for wait in (self._rest, self._pace) if wait)]))
 
     async def _work(self, intent: Intent) -> None:
         del self._waiting[intent.id]
@@ -144,13 +254,75 @@ class Lane:
             return
         intent, result = await self._look_first(intent)
         # What needs no call, or couldn't be looked at, is recorded as a whole: no call of it can have arrived.
-        number = await self._start(intent, began if result else self._now(), result)
-        if number is None:
-            return
-        if result is None:
-            result = await self._call(intent, number)
-            await self._finish(intent, number, result)
-        self._go_on(intent, number, result)
+        number = await self._start(intent, result, began if result else None)
+        if number is not None and result is not None:
+            self._go_on(intent, number, result)
+        elif number is not None:
+            await self._call_on(intent, number)
+
+    async def _call_on(self, intent: Intent, number: int) -> None:
+        """Call, and then whatever could be claimed in the meantime: no call waits for the disk."""
+        claimed: tuple[Intent, int] | None = (intent, number)
+        before: _Called | None = None
+        while claimed:
+            ahead: list[_Claim] = []
+            soon = asyncio.get_running_loop().call_later(SENT_BY_NOW.total_seconds(), self._claim_ahead, ahead)
+            began = self._now()
+            try:
+                result = await self._call(*claimed)
+            except asyncio.CancelledError:
+                for claim in ahead:
+                    # Nobody is there to wait for it; the writer does it before it ends.
+                    self._writer.submit(give_back, claim.start)
+                raise
+            finally:
+                soon.cancel()
+            following = ahead[0] if ahead else None
+            undone = self._give_back_unless_free(following)
+            end = End(*claimed, began, result, self._now())
+            called = _Called(*claimed, result, self._writer.submit(end_attempts, end))
+            await self._settle(before)
+            before = called
+            claimed = await self._now_claimed(following, undone)
+        await self._settle(before)
+
+    async def _settle(self, called: _Called | None) -> None:
+        if called is not None:
+            await called.recorded
+            self._go_on(called.intent, called.number, called.result)
+
+    def _claim_ahead(self, ahead: list[_Claim]) -> None:
+        """Claim what can be called right after the call in flight, since nobody has to look at it first."""
+        is_free = self._wanted_by == 0 and not (self._stopping or self._dry_run or self._gap)
+        intent = self._next() if is_free else None
+        if intent is not None and self._needs_no_look(intent):
+            del self._waiting[intent.id]
+            start = Start(intent, self._claimant, self._now())
+            ahead.append(_Claim(start, self._writer.submit(start_attempts, start)))
+
+    def _give_back_unless_free(self, claim: _Claim | None) -> asyncio.Future[None] | None:
+        """Undo a claim where the call before it has shown that it mustn't follow now."""
+        is_held = self._stopping or self.is_resting or self._is_paced
+        if claim is None or not (is_held or self._now() >= claim.start.intent.expires_at):
+            return None
+        return self._writer.submit(give_back, claim.start)
+
+    async def _now_claimed(
+        self, claim: _Claim | None, undone: asyncio.Future[None] | None
+    ) -> tuple[Intent, int] | None:
+        """What is to be called next; None where nothing is, or where somebody else has it."""
+        if claim is None:
+            return None
+        intent, number = claim.start.intent, await claim.number
+        if undone is not None:
+            await undone
+            self._waiting[intent.id] = intent
+            return None
+        return None if number is None else (intent, number)
+
+    def _needs_no_look(self, intent: Intent) -> bool:
+        is_pause = intent.action is Action.PAUSE and intent.status_before == Status.RUNNING
+        return is_pause and self._now() < intent.expires_at and self._was_listed_just_now(intent)
 
     async def _expire(self, intent: Intent) -> None:
         state = State.FAILED if intent.attempts else State.MISSED
@@ -183,7 +355,7 @@ class Lane:
 
     def _was_listed_just_now(self, intent: Intent) -> bool:
         is_new = intent.attempts == 0 and intent.status_before is not None
-        return is_new and _lasts(intent.waits_since, intent.waits_since + JUST_NOW, now=self._now())
+        return is_new and lasts(intent.waits_since, intent.waits_since + JUST_NOW, now=self._now())
 
     async def _status(self, campaign: int) -> str | None:
         """What a campaign does; None where it can't be asked: it's paused all the same.
@@ -196,7 +368,9 @@ class Lane:
                 return (await self.client.campaign(campaign)).status
         except KeyRefused:
             raise
-        except (ApiError, TimeoutError):
+        except (ApiError, TimeoutError) as error:
+            if isinstance(error, RateLimited):
+                self.slow_down(error.retry_after)
             return None
 
     async def _before_resume(self, intent: Intent) -> tuple[Intent, Result | None]:
@@ -210,16 +384,10 @@ class Lane:
         why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)
         return _seen(intent, detail.status, why_not)
 
-    async def _start(self, intent: Intent, began: datetime, result: Result | None) -> int | None:
-        now = self._now()
-
-        def start(connection: Connection) -> int | None:
-            number = work.start_attempt(connection, intent, self._claimant, began)
-            if number is not None and result is not None:
-                work.finish_attempt(connection, intent, number, result, now)
-            return number
-
-        return await self._writer.do(start)
+    def _start(
+        self, intent: Intent, result: Result | None = None, at: datetime | None = None
+    ) -> asyncio.Future[int | None]:
+        return self._writer.submit(start_attempts, Start(intent, self._claimant, at or self._now(), result))
 
     async def _call(self, intent: Intent, number: int) -> Result:
         if self._now() >= intent.expires_at:
@@ -227,13 +395,17 @@ class Lane:
             return Result(outcome=Outcome.RETRIED, reason="it expired before it was sent", retry_after=timedelta())
         call = self.client.pause if intent.action is Action.PAUSE else self.client.run
         try:
-            return Result(outcome=Outcome.SUCCEEDED, http_status=await call(intent.campaign))
+            result = Result(outcome=Outcome.SUCCEEDED, http_status=await call(intent.campaign))
         except ApiError as error:
             return replace(self._failure(error, number), may_have_acted=_may_have_arrived(error))
+        self._speed_up()
+        return result
 
     def _failure(self, error: ApiError, number: int) -> Result:
         if isinstance(error, KeyRefused):
             self.rest()
+        if isinstance(error, RateLimited):
+            self.slow_down(error.retry_after)
         is_final = isinstance(error, NeverAgain)
         return Result(
             outcome=Outcome.FAILED if is_final else Outcome.RETRIED,
@@ -251,12 +423,10 @@ class Lane:
         asked = error.retry_after if isinstance(error, TryLater) else None
         return max(limit * self._chance.random(), asked or timedelta())
 
-    async def _finish(self, intent: Intent, number: int, result: Result) -> None:
-        now = self._now()
-        await self._writer.do(lambda connection: work.finish_attempt(connection, intent, number, result, now))
-
     def _go_on(self, intent: Intent, number: int, result: Result) -> None:
         self._report(intent, result.outcome, number, result.reason, result)
+        if result.outcome is Outcome.SUCCEEDED and intent.action is Action.PAUSE:
+            self._is_to_be_confirmed, self._is_drain_told = True, False
         if result.outcome is Outcome.RETRIED:
             now = self._now()
             self._waiting[intent.id] = replace(
@@ -289,7 +459,11 @@ def _seen(intent: Intent, status: str | None, why_not: str | None) -> tuple[Inte
     return looked, Result(outcome=Outcome.SKIPPED, reason=why_not) if why_not else None
 
 
-def _lasts(since: datetime, until: datetime, *, now: datetime) -> bool:
+def _is_ready(intent: Intent, now: datetime) -> bool:
+    return intent.expires_at <= now or not lasts(intent.waits_since, intent.next_attempt_at, now=now)
+
+
+def lasts(since: datetime, until: datetime, *, now: datetime) -> bool:
     """Whether a wait goes on; it's over as well where the clock was put back to before its beginning."""
     return since <= now < until
 

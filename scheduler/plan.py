@@ -7,20 +7,33 @@ the same plan comes out as if it had just been started.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
+from rules.notation import duration_words
 from rules.ruleset import Action, Timeline
+from rules.timeline import LONGEST_SPAN_YEARS
 from rules.windows import Hold, QuietWindow, Span
 from scheduler.ledger.records import Custody, Known, NewIntent, State, Status
 
 # How late a resume may still be given back.
 RESUME_LIMIT: Final = timedelta(hours=24)
+# So many pauses of a campaign may be answered with success while it goes on running, before that's a failure.
+MOST_ANSWERS: Final = 3
+# How often it's asked again what campaigns do, while they are quiet.
+RECHECK: Final = timedelta(minutes=5)
+# How long after a pause that failed for good another one is due where it still runs; twice as long after the next.
+FIRST_WAIT: Final = RECHECK
 # From an instant to the end of the shortest span that it lies in.
 INSTANT: Final = timedelta(microseconds=1)
+# How far a span is followed at least that doesn't seem to end.
+_NO_END_IN_SIGHT: Final = timedelta(days=365 * LONGEST_SPAN_YEARS)
 _OPEN: Final = frozenset({State.WAITING, State.CALLING})
 _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
 _BY_HOLD: Final = "a hold pauses it, and leaves it so"
+_NOT_ITS_OWN: Final = "its rule wasn't for this campaign yet"
+_BY_SOMEBODY: Final = "somebody resumed it inside the window; left running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +42,8 @@ class Situation:
 
     `status` is the API's word for what the campaign does, None where it couldn't be asked or doesn't list it.
     `known` are the changes on record since the span or hold in question. `rules_since` is when the present rules
-    came into force: a resume that no span's end asks for is due from then on.
+    came into force: a resume that no span's end asks for is due from then on. `moved_at` is when it was seen to have
+    another folder or name than before, such that other rules are for it: what these asked before wasn't asked of it.
     """
 
     account: str
@@ -40,6 +54,7 @@ class Situation:
     status: str | None
     custody: Custody | None
     known: Sequence[Known]
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +75,28 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """We owe this campaign nothing any more."""
+    """We owe this campaign nothing any more; `is_left`: it couldn't be given back, and a person must see to it."""
 
     custody: Custody
+    reason: str
+    is_left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A pause was answered with success, and the campaign runs on: it's to be tried again."""
+
+    account: str
+    known: Known
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """A pause was answered with success again and again, and the campaign runs on: it has failed."""
+
+    account: str
+    known: Known
     reason: str
 
 
@@ -75,7 +109,7 @@ class Withdraw:
     reason: str
 
 
-Step = Due | Decided | Release | Withdraw
+Step = Due | Decided | Release | Withdraw | Again | GiveUp
 
 
 def plan(situation: Situation) -> Iterator[Step]:
@@ -87,8 +121,14 @@ def plan(situation: Situation) -> Iterator[Step]:
     # What was only simulated is due again.
     left = replace(situation, known=[each for each in known if each.state is not State.SIMULATED])
     hold = _pending_hold(left, span)
+    if hold is not None and _is_of_another_folder(left, hold):
+        yield Decided(_hold_intent(left, hold), State.SKIPPED, _NOT_ITS_OWN)
+        hold = None
     if hold is not None:
         yield _pause_or_skip(left, _hold_intent(left, hold))
+    elif (futile := _without_effect(left, span)) is not None:
+        left = _tried_again(left, futile)
+        yield from _try_again(situation, futile)
     if span is not None:
         yield from _pause(left, span, hold)
     if left.custody is not None:
@@ -101,10 +141,42 @@ def _why_unwanted(situation: Situation, known: Known, span: Span | None) -> str 
         return None
     if known.action is Action.RESUME:
         return _why_stay_paused(situation, span)
-    if span is None and not situation.timeline.holds(known.due_at, known.due_at + INSTANT):
+    if not _is_pause_wanted(situation, known, span):
         return "no longer wanted: the rules have changed"
     # After a call that may have arrived, one that is paused may be so by us: its lane finds out.
     return None if known.may_have_acted else why_not_pause(situation.status, is_ours=situation.custody is not None)
+
+
+def _is_pause_wanted(situation: Situation, known: Known, span: Span | None) -> bool:
+    return span is not None or bool(situation.timeline.holds(known.due_at, known.due_at + INSTANT))
+
+
+def _without_effect(situation: Situation, span: Span | None) -> Known | None:
+    """The pause that was answered with success, though the campaign has run ever since."""
+    last = _last_pause(situation, [each for each in situation.known if each.action is Action.PAUSE])
+    if last is None or not last.is_unconfirmed or situation.status != Status.RUNNING:
+        return None
+    is_open = any(each.action is Action.PAUSE and _is_open(each, situation.now) for each in situation.known)
+    is_wanted = situation.now < last.expires_at and _is_pause_wanted(situation, last, span)
+    return last if is_wanted and not is_open else None
+
+
+def _tried_again(situation: Situation, futile: Known) -> Situation:
+    """The situation once that is on record."""
+    is_over = futile.answers >= MOST_ANSWERS
+    ended = replace(futile, state=State.FAILED if is_over else State.WAITING, is_unconfirmed=False)
+    known = [ended if each is futile else each for each in situation.known]
+    return replace(situation, known=known, custody=None if is_over else situation.custody)
+
+
+def _try_again(situation: Situation, futile: Known) -> Iterator[Step]:
+    if futile.answers < MOST_ANSWERS:
+        yield Again(situation.account, futile, "paused, says the API, and still running: tried again")
+        return
+    reason = f"still running after {futile.answers} pauses that the API has answered with success"
+    yield GiveUp(situation.account, futile, reason)
+    if situation.custody is not None:
+        yield Release(situation.custody, reason)
 
 
 def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
@@ -120,12 +192,23 @@ def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
 
 
 def _left_paused(situation: Situation, custody: Custody) -> tuple[QuietWindow | Hold, ...]:
-    return situation.timeline.left_paused(custody.due_at, situation.now + INSTANT)
+    return situation.timeline.left_paused(_counts_from(situation, custody), situation.now + INSTANT)
+
+
+def _counts_from(situation: Situation, custody: Custody) -> datetime:
+    """From when on the present rules have a say in what we owe."""
+    return max(custody.due_at, situation.moved_at or custody.due_at)
+
+
+def _is_of_another_folder(situation: Situation, hold: Hold) -> bool:
+    """Whether what we hold for other rules was moved to those of a hold only after that."""
+    moved_at = situation.moved_at
+    return situation.custody is not None and moved_at is not None and hold.at < moved_at
 
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
     pauses = [each for each in situation.known if each.action is Action.PAUSE]
-    done = [each for each in pauses if span.start <= each.due_at]
+    done = [each for each in pauses if _is_of(each, span, situation.now)]
     is_on_its_way = any(_is_open(each, situation.now) for each in pauses)
     if not done:
         # The start of a span that has none in sight would be another one next year.
@@ -134,25 +217,55 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
     elif situation.status != Status.RUNNING or is_on_its_way:
         return
-    elif _was_resumed_by_somebody(situation, done):
+    elif _was_resumed_by_somebody(situation, done) and not span.is_enforced(situation.now):
         if situation.custody is not None:
-            yield Release(situation.custody, "somebody resumed it inside the window; left running")
-    elif hold is None:
-        # It wasn't running when the window began, could not be paused then, or was given back by a wrong clock.
+            # What was owed ends here, and the audit log says so.
+            owed = replace(_pause_intent(situation, span, situation.now), action=Action.RESUME, owes_resume=False)
+            yield Decided(owed, State.SKIPPED, _BY_SOMEBODY)
+            yield Release(situation.custody, _BY_SOMEBODY)
+    elif hold is None and not _failed_just_now(situation, done):
+        # It wasn't running when the window began, could not be paused then, was given back by a wrong clock, or
+        # somebody resumed it and may not.
         yield Due(_pause_intent(situation, span, situation.now))
+
+
+def _is_of(pause: Known, span: Span, now: datetime) -> bool:
+    """Whether a pause was made for a span, or in it.
+
+    The start of one without a beginning says nothing: it's another one next year, and there were other rules before.
+    Its pauses last until now, or were to last for as long as anyone looks ahead.
+    """
+    if not span.is_beginless:
+        return span.start <= pause.due_at
+    return now < pause.expires_at or pause.expires_at - pause.due_at >= _NO_END_IN_SIGHT
 
 
 def _is_open(known: Known, now: datetime) -> bool:
     return known.state is State.CALLING or (known.state is State.WAITING and now < known.expires_at)
 
 
+def _failed_just_now(situation: Situation, pauses: Sequence[Known]) -> bool:
+    """Whether it's too soon to try again what the API has refused: less and less often as long as it does."""
+    failed = [each for each in pauses if each.state is State.FAILED and situation.now < each.expires_at]
+    if not failed:
+        return False
+    last = failed[-1].due_at
+    return last <= situation.now < last + FIRST_WAIT * (1 << min(len(failed) - 1, 16))
+
+
 def _was_resumed_by_somebody(situation: Situation, pauses: Sequence[Known]) -> bool:
-    """Whether a campaign that runs although we paused it wasn't given back by ourselves since."""
-    paused = [each.due_at for each in pauses if each.state is State.SUCCEEDED]
+    """Whether a campaign that runs had been seen paused by us, and wasn't given back by ourselves since."""
+    last = _last_pause(situation, pauses)
+    return last is not None and not last.is_unconfirmed
+
+
+def _last_pause(situation: Situation, pauses: Sequence[Known]) -> Known | None:
+    """The last of some pauses that had success, unless we have given back since what it took."""
+    paused = [each for each in pauses if each.state is State.SUCCEEDED]
     given_back = [
         each.due_at for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED
     ]
-    return bool(paused) and not any(paused[-1] <= at for at in given_back)
+    return None if not paused or any(paused[-1].due_at <= at for at in given_back) else paused[-1]
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:
@@ -233,7 +346,7 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
     intent = _resume_intent(situation, custody)
     if situation.now >= intent.expires_at:
         yield Decided(intent, State.MISSED, _TOO_LATE)
-        yield Release(custody, _TOO_LATE)
+        yield Release(custody, _TOO_LATE, is_left=True)
         return
     if any(each.due_at == intent.due_at for each in resumes):
         # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
@@ -248,23 +361,33 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
 
 def _resume_intent(situation: Situation, custody: Custody) -> NewIntent:
     timeline = situation.timeline
-    ended = timeline.last_end(custody.due_at, situation.now)
+    ended = timeline.last_end(_counts_from(situation, custody), situation.now)
     due_at = ended or max(situation.rules_since, custody.taken_at)
-    windows = span.windows if ended and (span := timeline.span_at(ended - INSTANT)) else ()
+    span = timeline.span_at(ended - INSTANT) if ended else None
+    windows, over = (span.windows, span.resume_over) if span else ((), timedelta())
     following = timeline.next_span(situation.now)
     limit = due_at + RESUME_LIMIT
     is_overtaken = following is not None and following.start <= limit
+    expires_at = following.start if following is not None and is_overtaken else limit
+    because = "; ".join(dict.fromkeys(window.because for window in windows)) or "no rule keeps it paused any more"
     return NewIntent(
         account=situation.account,
         campaign=situation.campaign,
         action=Action.RESUME,
         due_at=due_at,
-        expires_at=following.start if following is not None and is_overtaken else limit,
+        expires_at=expires_at,
         rules=tuple(dict.fromkeys(window.rule for window in windows)),
-        because="; ".join(dict.fromkeys(window.because for window in windows)) or "no rule keeps it paused any more",
+        because=f"{because}; resumes are spread over {duration_words(over)}" if over else because,
         status_before=situation.status,
         owes_resume=is_overtaken,
+        not_before=due_at + _share(situation) * min(over, (expires_at - due_at) / 2) if over else None,
     )
+
+
+def _share(situation: Situation) -> float:
+    """A campaign's place among those that are resumed one after the other, from 0 to 1: the same each time."""
+    digest = blake2b(f"{situation.account}/{situation.campaign}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest) / (1 << 32)
 
 
 def why_not_resume(

@@ -5,20 +5,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-from rules.ruleset import Ruleset, Subject, Timeline
+from rules.ruleset import Action, Ruleset, Subject, Timeline
 from scheduler.client import Campaign, Client
-from scheduler.errors import ApiError, KeyRefused
-from scheduler.lanes import Lane
+from scheduler.errors import ApiError, KeyRefused, RateLimited
+from scheduler.lanes import Lane, lasts
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
 from scheduler.ledger.records import Custody, Intent, Known, Seen, State, Status
 from scheduler.logs import logger
-from scheduler.plan import INSTANT, Decided, Due, Release, Situation, Step, Withdraw, plan
+from scheduler.plan import (
+    INSTANT,
+    RECHECK,
+    Again,
+    Decided,
+    Due,
+    GiveUp,
+    Release,
+    Situation,
+    Step,
+    Withdraw,
+    plan,
+)
 
 # Pauses by id don't wait longer for the list; what it would have told is asked again at the next tick.
 LIST_TIMEOUT: Final = timedelta(seconds=10)
+# How long a list may show what was before a change of ours: meanwhile, what it says against it is asked again.
+LIST_LAG: Final = timedelta(hours=1)
+# What is tried again after the list that confirms an edge is confirmed by the tick: each alone would cost a list.
+CONFIRM_GAP: Final = timedelta(seconds=10)
+# What is to be asked again before the next tick is asked now.
+_SLACK: Final = timedelta(seconds=30)
 
 _log = logger()
 
@@ -37,6 +55,7 @@ class _Recorded:
 
     intents: list[Intent]
     steps: list[Step]
+    taken_up: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,71 +67,125 @@ class _Records:
     stored: Sequence[Seen]
 
 
+class _Begun(NamedTuple):
+    """What has begun for the campaigns of some rules: a span, the last window in it that isn't resumed from, a hold."""
+
+    rules: tuple[str, ...]
+    span: datetime | None
+    kept: datetime | None
+    hold: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What the rules and our debts ask of an account now; two that are equal need no second look at the API."""
 
-    starts: frozenset[tuple[tuple[str, ...], datetime | None, datetime | None]]
+    starts: frozenset[_Begun]
     owed: frozenset[Custody]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether any campaign is in a span."""
+        return any(each.span is not None for each in self.starts)
 
 
 class Reconciler:
     """Passes over one account, each asking the API only where what is wanted has changed. They must not overlap."""
 
     def __init__(self, ruleset: Ruleset, lane: Lane, writer: Writer, *, rules_since: datetime) -> None:
-        self._ruleset = ruleset
         self._lane = lane
         self._account = lane.name
+        self._take(ruleset)
+        self._next_ruleset: Ruleset | None = None
         self._writer = writer
         self._rules_since = rules_since
+        self._is_new = True
+        # What was wanted when the last list was had; None where the last try at one came to nothing.
         self._done: _Wanted | None = None
+        self._listed_at = rules_since
+        self._confirmed_at: datetime | None = None
+        # The newest that is known of every campaign: what rules select by, whether the API can be asked or not.
+        self._seen: dict[int, Seen] = {}
+        # Since when other rules than before are for a campaign: it was moved, or got another name.
+        self._selected_since: dict[int, datetime] = {}
+        # When that was seen, not only found out at a start.
+        self._moved_at: dict[int, datetime] = {}
+
+    def _take(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
         # A selector that finds nothing yet may do so when its window begins: that's asked then.
         self._of_selectors = [
             ruleset.timeline_of(Subject(account=self._account, campaign=None, selector=rule.selector))
             for rule in ruleset.rules
             if rule.account == self._account and rule.selector.is_online
         ]
-        # The newest that is known of every campaign: what rules select by, whether the API can be asked or not.
-        self._seen: dict[int, Seen] = {}
-        # Since when other rules than before are for a campaign: it was moved, or got another name.
-        self._selected_since: dict[int, datetime] = {}
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Go by other rules from the next pass on."""
+        self._next_ruleset = ruleset
 
     async def run(self, now: datetime) -> None:
         """Make intents for every difference between what should be and what is, and queue them.
 
-        The account is asked for its list of campaigns only where an edge has passed, or a debt has changed, since the
-        last pass that had one; the first pass always asks.
+        The account is asked for its list of campaigns only where an edge has passed since the last pass that had one,
+        to confirm what its lane has paused since, and every five minutes while any campaign is quiet; the first pass
+        always asks.
 
         Raises:
             LedgerError: the ledger can't be read or written.
         """
-        if self._done is None:
+        if self._next_ruleset is not None:
+            self._take(self._next_ruleset)
+            self._rules_since, self._done, self._next_ruleset = now, None, None
+            self._selected_since.clear()
+        if self._is_new:
+            self._is_new = False
             stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))
             self._see(stored, self._rules_since)
         custody = await self._custody()
         wanted = self._wanted(custody, now)
-        if self._done == wanted:
+        if not self._is_due(wanted, now):
             self._lane.wake()
             return
+        if self._lane.is_to_be_confirmed:
+            self._confirmed_at = now
         # No call of the lane's may come between the list and what is made of it: a campaign that was paused meanwhile
         # would look like one that somebody has resumed.
         async with AsyncExitStack() as turn:
-            listed = await self._list(turn)
+            listed = await self._list(turn, now)
             self._see(listed.seen if listed else (), now)
             recorded = await self._writer.do(lambda connection: self._record(connection, listed, now))
         self._lane.add(recorded.intents)
         for step in recorded.steps:
             _report(self._account, step)
-        if listed is not None and None not in listed.statuses.values():
-            # With the names and folders that are known by now.
-            self._done = self._wanted(custody, now)
+        for campaign in recorded.taken_up:
+            _log.info("a person acted on what was left paused", account=self._account, campaign=campaign)
+        is_whole = listed is not None and None not in listed.statuses.values()
+        # With the names and folders that are known by now.
+        self._done = self._wanted(custody, now) if is_whole else None
+        if is_whole:
+            self._listed_at = now
+
+    def _is_due(self, wanted: _Wanted, now: datetime) -> bool:
+        """Whether the account is to be asked."""
+        if self._done is None or self._done.starts != wanted.starts:
+            return True
+        if wanted.is_quiet and not lasts(self._listed_at, self._listed_at + RECHECK - _SLACK, now=now):
+            return True
+        if self._lane.is_to_be_confirmed:
+            last = self._confirmed_at
+            return last is None or not lasts(last, last + CONFIRM_GAP, now=now)
+        # Somebody else has taken it into our custody, or the file's edges are as they were.
+        return self._lane.is_drained and not wanted.owed <= self._done.owed
 
     def _see(self, seen: Iterable[Seen], now: datetime) -> None:
         for each in seen:
-            before = self._timeline(each.campaign)
+            before, is_moved = self._timeline(each.campaign), each.campaign in self._seen
             self._seen[each.campaign] = each
             if self._timeline(each.campaign) is not before:
                 self._selected_since[each.campaign] = now
+                if is_moved:
+                    self._moved_at[each.campaign] = now
 
     def _timeline(self, campaign: int | None) -> Timeline:
         seen = self._seen.get(campaign or 0)
@@ -130,11 +203,11 @@ class Reconciler:
 
     def _wanted(self, custody: Mapping[int, Custody], now: datetime) -> _Wanted:
         return _Wanted(
-            starts=frozenset(_state(timeline, now) for timeline in self._timelines(custody)),
+            starts=frozenset(_begun(timeline, now) for timeline in self._timelines(custody)),
             owed=frozenset(custody.values()),
         )
 
-    async def _list(self, turn: AsyncExitStack) -> _Listed | None:
+    async def _list(self, turn: AsyncExitStack, now: datetime) -> _Listed | None:
         """All campaigns of the account, with its turn kept; None where they can't be had in time."""
         try:
             async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
@@ -145,13 +218,16 @@ class Reconciler:
         except (ApiError, TimeoutError) as error:
             if isinstance(error, KeyRefused):
                 self._lane.rest()
+            if isinstance(error, RateLimited):
+                self._lane.slow_down(error.retry_after)
             reason = str(error) or f"no list within {LIST_TIMEOUT.total_seconds():.0f} s"
             _log.warning("no list of campaigns", account=self._account, error=reason)
             return None
         if not campaigns and await self._had_campaigns():
             _log.warning("the list of campaigns is suddenly empty; the last one counts on", account=self._account)
             return None
-        statuses = {each.id: each.status for each in campaigns} | await self._in_doubt(client, campaigns)
+        self._lane.confirmed()
+        statuses = {each.id: each.status for each in campaigns} | await self._in_doubt(client, campaigns, now)
         seen = [
             Seen(campaign=each.id, name=each.name, status=statuses[each.id] or each.status, folder=each.folder)
             for each in campaigns
@@ -161,12 +237,13 @@ class Reconciler:
     async def _had_campaigns(self) -> bool:
         return bool(await self._writer.do(lambda connection: work.stored_list(connection, self._account)))
 
-    async def _in_doubt(self, client: Client, campaigns: Iterable[Campaign]) -> dict[int, str | None]:
-        """What those do that run although we hold them: a list may be older than our pause, so each is asked itself."""
+    async def _in_doubt(self, client: Client, campaigns: Iterable[Campaign], now: datetime) -> dict[int, str | None]:
+        """What those do of which the list says something else than we did: it may be older, so each is asked itself."""
         custody = await self._custody()
-        found: dict[int, str | None] = {
-            each.id: None for each in campaigns if each.id in custody and each.status == Status.RUNNING
-        }
+        changed = await self._writer.do(lambda connection: work.last_changes(connection, self._account, now - LIST_LAG))
+        paused = {*custody, *(campaign for campaign, action in changed.items() if action is Action.PAUSE)}
+        doubted = {Status.RUNNING.value: paused, Status.PAUSED.value: changed.keys() - paused}
+        found: dict[int, str | None] = {each.id: None for each in campaigns if each.id in doubted.get(each.status, ())}
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
                 for campaign in found:
@@ -175,12 +252,20 @@ class Reconciler:
         return found
 
     def _record(self, connection: Connection, listed: _Listed | None, now: datetime) -> _Recorded:
-        work.store_list(connection, self._account, listed.seen if listed else (), now)
-        recorded = _Recorded([], [])
+        recorded = _Recorded([], [], [])
+        if listed is not None:
+            work.store_list(connection, self._account, listed.seen, now)
+            still = [each for each, status in listed.statuses.items() if status not in {None, Status.RUNNING}]
+            work.confirm(connection, self._account, frozenset(still), now)
+            recorded.taken_up.extend(work.take_up(connection, self._account, listed.statuses, now))
         for situation in self._situations(self._read(connection, now), listed, now):
             for step in plan(situation):
                 if isinstance(step, Due) and (added := work.record_intent(connection, step.intent, now)):
                     recorded.intents.append(added)
+                elif isinstance(step, Again):
+                    if again := work.reopen(connection, step.account, step.known, step.reason, now):
+                        recorded.intents.append(again)
+                        recorded.steps.append(step)
                 elif isinstance(step, Due) or _perform(connection, step, now):
                     recorded.steps.append(step)
         return recorded
@@ -188,12 +273,14 @@ class Reconciler:
     def _read(self, connection: Connection, now: datetime) -> _Records:
         custody = work.custody_of(connection, self._account)
         timelines = self._timelines(custody)
-        starts = [span.start for span in (timeline.span_at(now) for timeline in timelines) if span is not None]
+        spans = [span for span in (timeline.span_at(now) for timeline in timelines) if span is not None]
         # A hold before a span has a say in it.
         earlier = max(timeline.longest_catch_up for timeline in timelines)
-        since = min([now, *starts, *(held.due_at for held in custody.values())]) - earlier
+        since = min([now, *(span.start for span in spans), *(held.due_at for held in custody.values())]) - earlier
+        # How far one without a beginning was followed back is no bound for what was done in it.
+        is_beginless = any(span.is_beginless for span in spans)
         known: dict[int, list[Known]] = {}
-        for each in work.known_changes(connection, self._account, since):
+        for each in work.known_changes(connection, self._account, since, with_newest=is_beginless):
             known.setdefault(each.campaign, []).append(each)
         return _Records(custody, known, work.stored_list(connection, self._account))
 
@@ -208,6 +295,7 @@ class Reconciler:
                 status=listed.statuses.get(campaign) if listed else None,
                 custody=records.custody.get(campaign),
                 known=records.known.get(campaign, ()),
+                moved_at=self._moved_at.get(campaign),
             )
 
     def _subjects(self, records: _Records, listed: _Listed | None) -> set[int]:
@@ -223,21 +311,29 @@ class Reconciler:
         return subjects | {each.campaign for each in records.stored if each.status == Status.RUNNING}
 
 
-def _state(timeline: Timeline, now: datetime) -> tuple[tuple[str, ...], datetime | None, datetime | None]:
+def _begun(timeline: Timeline, now: datetime) -> _Begun:
     span = timeline.span_at(now)
     holds = timeline.holds(now - timeline.longest_catch_up, now + INSTANT)
-    return timeline.rules, span.start if span else None, holds[-1].at if holds else None
+    kept = [window.start for window in span.windows if not window.label.is_resumed] if span else []
+    return _Begun(
+        rules=timeline.rules,
+        span=span.start if span else None,
+        kept=max((start for start in kept if start <= now), default=None),
+        hold=holds[-1].at if holds else None,
+    )
 
 
-def _perform(connection: Connection, step: Decided | Withdraw | Release, now: datetime) -> bool:
+def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp, now: datetime) -> bool:
     """Record a step that needs no call; False where it's on record already."""
     match step:
         case Decided(new, state, reason):
             return work.record_decision(connection, new, state, reason, now) is not None
         case Withdraw(account, known, reason):
             return work.withdraw(connection, account, known, reason, now)
-        case Release(custody, reason):
-            return work.release(connection, custody, reason, now)
+        case GiveUp(account, known, reason):
+            return work.give_up(connection, account, known, reason, now)
+        case Release(custody, reason, is_left):
+            return (work.leave if is_left else work.release)(connection, custody, reason, now)
 
 
 def _report(account: str, step: Step) -> None:
@@ -253,5 +349,11 @@ def _report(account: str, step: Step) -> None:
         case Withdraw(_, known, reason):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
             _log.info(f"{known.action} skipped", account=account, **facts)
+        case Again(_, known, reason):
+            facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
+            _log.warning(f"{known.action} without effect", account=account, **facts)
+        case GiveUp(_, known, reason):
+            facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
+            _log.error(f"{known.action} failed", account=account, **facts)
         case Release(custody, reason):
             _log.info("custody released", account=account, campaign=custody.campaign, reason=reason)

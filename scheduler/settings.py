@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -101,7 +101,7 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
         document = read(source)
     except SourceError as error:
         problems += error.problems
-    if any(not problem.is_warning for problem in problems):
+    if any(not problem.is_note for problem in problems):
         raise WrongFile(str(file), tuple(sorted(problems)), content)
     calendars = compile_calendars(document, included.calendars)
     return Settings(
@@ -204,9 +204,10 @@ def _key_problems(source: Text, file: Path, environment: Environment, *, every_k
         try:
             _key(key, text, file, environment)
         except _UnusableError as error:
-            is_warning = error.elsewhere and not every_key
-            end = "not checked" if is_warning else _BY_HAND
-            yield source.problem(path, f"{error}; {end}" if error.elsewhere else str(error), is_warning=is_warning)
+            is_note = error.elsewhere and not every_key
+            end = "not checked" if is_note else _BY_HAND
+            problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
+            yield replace(problem, is_note=is_note)
 
 
 def _key_texts(value: object) -> Iterator[tuple[ValuePath, str, str]]:

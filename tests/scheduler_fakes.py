@@ -170,10 +170,10 @@ async def at_work(*lanes: Lane) -> AsyncIterator[None]:
             await asyncio.gather(*tasks)
 
 
-async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20) -> None:
     """Wait for something that is about to happen."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds):
             while not await holds():
                 await asyncio.sleep(0.001)
     except TimeoutError:

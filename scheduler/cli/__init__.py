@@ -19,7 +19,12 @@ from scheduler.cli.problems import file_text
 from scheduler.errors import CurfewError, WrongFile, reason
 from scheduler.texts import brief
 
-VERBS: Final = ("check", "plan", "why", "calendar", "run", "status", "audit", "sandbox", "demo", "db", "schema")
+VERBS: Final = (
+    *("check", "plan", "why", "calendar", "campaigns"),
+    *("run", "status", "audit"),
+    *("skip", "extend", "pause", "resume", "overrides", "undo"),
+    *("sandbox", "demo", "db", "schema"),
+)
 _INTERRUPTED: Final = 130
 _FAULT: Final = 3
 # What a write to a full or broken disk fails with.

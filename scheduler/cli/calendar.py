@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from rules.calendars import Calendar
+from rules.calendars import Calendar, last_year_of_data
 from rules.localtime import start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR
 from scheduler.cli import options, output
@@ -55,6 +55,9 @@ def command(file: Path, database: str | None, name: str, year: int | None, is_di
         _print(rows, is_diff=is_diff)
     else:
         click.echo("nothing has changed" if is_diff else f"{name} has no days in {chosen}")
+    country = settings.document.calendars[name].country
+    if country and (last := last_year_of_data(country)) < chosen:
+        click.echo(f"the data for {country} ends in {last}", err=form == "json")
     if form != "json" and not is_diff:
         _print_events(calendar, chosen, settings.document.timezone)
 

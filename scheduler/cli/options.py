@@ -12,7 +12,9 @@ import click
 from rules.document import Document
 from rules.localtime import start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
-from scheduler.errors import WrongUse
+from rules.overrides import Override, overridden
+from rules.ruleset import Ruleset
+from scheduler.errors import LedgerError, WrongUse
 from scheduler.ledger.location import path_of
 from scheduler.settings import DEFAULT_FILE, Settings, database_url, load
 
@@ -63,6 +65,40 @@ def ledger_url(settings: Settings | None, database: str | None) -> str:
     except ValueError as error:
         raise WrongUse(f"--database: {error}") from None
     return url
+
+
+def overridden_by(settings: Settings, overrides: Iterable[Override]) -> Ruleset:
+    """The rules of the file, with a person's exceptions."""
+    return overridden(settings.ruleset, overrides, settings.document.timezone)
+
+
+def is_there(ledger: Path) -> bool:
+    """Whether there's a ledger, or something in the way of it that whoever reads it is told."""
+    try:
+        ledger.stat()
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
+    return True
+
+
+def overrides_of(settings: Settings, database: str | None, now: datetime) -> list[Override]:
+    """The exceptions that the ledger has, if there is one.
+
+    One that can't be read is said on standard error: the rules are told without it.
+    """
+    url = ledger_url(settings, database)
+    if not is_there(path_of(url)):
+        return []
+    # Only who has a ledger pays for reading it.
+    from scheduler.ledger.database import Database
+    from scheduler.ledger.overrides import overrides_in_mind
+
+    try:
+        with Database(url).reading() as connection:
+            return overrides_in_mind(connection, now)
+    except LedgerError as error:
+        click.echo(f"curfew: exceptions (curfew overrides) aren't counted: {error}", err=True)
+        return []
 
 
 def rule_names(document: Document) -> list[str]:

@@ -41,7 +41,9 @@ def _excerpt(problem: Problem, content: bytes) -> str | None:
     if cell_len(text) > _WIDTH:
         before = _last_cells(before, _BEFORE)
         after = set_cell_size(after, _WIDTH - cell_len(before)).rstrip()
-    caret = click.style(" " * cell_len(before) + "^", fg="yellow" if problem.is_warning else "red", bold=True)
+    caret = click.style(
+        " " * cell_len(before) + "^", fg="yellow" if problem.is_warning or problem.is_note else "red", bold=True
+    )
     return f"    {before}{after}\n    {caret}"
 
 

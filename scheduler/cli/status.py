@@ -14,7 +14,8 @@ from scheduler.cli import options, output
 from scheduler.clock import utc_now
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import is_held
-from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns, newest_run
+from scheduler.ledger.overrides import overrides_in_mind
+from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns, left_campaigns, newest_run
 from scheduler.settings import load
 
 _NEXT_EDGES = 5
@@ -41,12 +42,15 @@ def command(file: Path, database: str | None, form: str) -> None:
     with ledger.reading() as connection:
         daemon = newest_run(connection)
         custody = held_campaigns(connection)
+        left = left_campaigns(connection)
         failing = failing_changes(connection, now)
+        overrides = overrides_in_mind(connection, now)
     answer = {
         "alive": is_held(ledger.path),
         "last_tick_at": daemon.last_tick_at if daemon else None,
-        "next_edges": _next_edges(settings.ruleset, now),
+        "next_edges": _next_edges(options.overridden_by(settings, overrides), now),
         "custody": custody,
+        "left_paused": left,
         "failing": failing,
         "zone_data": str(settings.zone_data),
     }
@@ -86,14 +90,20 @@ def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) 
     ]
     nothing = f"nothing in the next {sum(_LOOK_AHEAD_DAYS)} days"
     _section("next", ("when", "action", "campaign", "rules"), edges, nothing)
-    custody = [_row(held["since"], zone, output.campaign(held), held["because"]) for held in answer["custody"]]
-    _section("held paused, to be resumed", ("since", "campaign", "because"), custody, "nothing")
+    _section("held paused, to be resumed", ("since", "campaign", "because"), _held(answer["custody"], zone), "nothing")
+    if answer["left_paused"]:
+        columns = ("since", "campaign", "why")
+        _section("left paused, for a person to resume", columns, _held(answer["left_paused"], zone), "nothing")
     failing = [
         _row(each["since"], zone, output.campaign(each), each["action"], each["attempts"], each["error"])
         for each in answer["failing"]
     ]
     _section("failing", ("since", "campaign", "action", "tries", "error"), failing, "nothing")
     click.echo(f"\ntime zone data {answer['zone_data']}")
+
+
+def _held(campaigns: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> list[output.Row]:
+    return [_row(held["since"], zone, output.campaign(held), held["because"]) for held in campaigns]
 
 
 def _row(at: datetime, zone: ZoneInfo, *cells: object) -> output.Row:

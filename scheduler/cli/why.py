@@ -1,14 +1,17 @@
 """`curfew why`: whether a campaign is quiet at an instant, because of what, and what the ledger knows of it."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
+from rules.overrides import OverrideKind
 from rules.ruleset import Decision, Timeline
+from rules.timeline import TICK
+from rules.windows import Hold
 from scheduler.cli import options, output
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
@@ -17,7 +20,9 @@ from scheduler.ledger.reports import CampaignRecord, accounts_with, campaign_rec
 from scheduler.settings import Settings, load
 from scheduler.texts import printable
 
-_LABEL_WIDTH = 9
+_LABEL_WIDTH: Final = 9
+# So long ago, at least, it's looked for what has left a campaign paused.
+_LOOK_BACK: Final = timedelta(days=7)
 
 
 @click.command(name="why")
@@ -43,12 +48,21 @@ def command(file: Path, database: str | None, campaign: int, at: str | None, acc
     ledger = Database(options.ledger_url(settings, database))
     owner = _account(settings, ledger, campaign, account)
     record = _record(ledger, owner, campaign)
-    timeline = settings.ruleset.timeline(owner, campaign, name=record.name, folder=record.folder)
+    overrides = options.overrides_of(settings, database, utc_now())
+    timeline = options.overridden_by(settings, overrides).timeline(
+        owner, campaign, name=record.name, folder=record.folder
+    )
+    bearing = [each for each in overrides if each.bears_on(owner, campaign, timeline.rules)]
     answer = _answer(owner, campaign, timeline, timeline.decide(asked), record)
+    answer["overrides"] = [str(each) for each in bearing if each.starts_at <= asked < each.ends_at]
+    answer |= _held(timeline, asked)
+    left = _left(timeline, asked)
+    if left and any(each.kind is OverrideKind.RESUME and left[0] <= each.starts_at <= asked for each in bearing):
+        left = None
     if form == "json":
         output.write_json([answer])
         return
-    for label, text in _lines(answer, record, zone):
+    for label, text in _lines(answer, left, record, zone):
         output.write_line(f"{label:<{_LABEL_WIDTH}}{printable(text)}".rstrip())
 
 
@@ -59,7 +73,7 @@ def _account(settings: Settings, ledger: Database, campaign: int, given: str | N
     if given is not None or len(known) == 1:
         return given or known[0]
     found: list[str] = []
-    if ledger.path.exists():
+    if options.is_there(ledger.path):
         with ledger.reading() as connection:
             found = accounts_with(connection, campaign)
     named = [name for name in known if campaign in settings.ruleset.named_campaigns(name)]
@@ -70,7 +84,7 @@ def _account(settings: Settings, ledger: Database, campaign: int, given: str | N
 
 
 def _record(ledger: Database, account: str, campaign: int) -> CampaignRecord:
-    if not ledger.path.exists():
+    if not options.is_there(ledger.path):
         return CampaignRecord()
     with ledger.reading() as connection:
         return campaign_record(connection, account, campaign)
@@ -99,7 +113,37 @@ def _answer(
     }
 
 
-def _lines(answer: dict[str, Any], record: CampaignRecord, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+def _held(timeline: Timeline, at: datetime) -> dict[str, datetime | None]:
+    last = _last_hold(timeline, at)
+    return {"last_hold_at": last.at if last else None, "next_hold_at": timeline.next_hold(at)}
+
+
+def _last_hold(timeline: Timeline, at: datetime) -> Hold | None:
+    back = max(_LOOK_BACK, timeline.longest_catch_up)
+    holds = [
+        each for each in timeline.holds(at - back, at + TICK) if at - each.at <= max(_LOOK_BACK, each.label.catch_up)
+    ]
+    return holds[-1] if holds else None
+
+
+def _left(timeline: Timeline, at: datetime) -> tuple[datetime, tuple[str, ...]] | None:
+    """Since when, and because of what, a campaign is left paused at an instant that no span holds, if it is."""
+    if timeline.span_at(at):
+        return None
+    hold = _last_hold(timeline, at)
+    spans = [each for each in timeline.spans(at - _LOOK_BACK, at) if at - _LOOK_BACK <= each.end <= at]
+    last = spans[-1] if spans else None
+    # A span that began since has an end of its own.
+    if hold and (last is None or last.end <= hold.at):
+        return hold.at, (hold.because,)
+    if last and (kept := timeline.left_paused(last.start, last.end)):
+        return last.end, tuple(dict.fromkeys(each.because for each in kept))
+    return None
+
+
+def _lines(
+    answer: dict[str, Any], left: tuple[datetime, tuple[str, ...]] | None, record: CampaignRecord, zone: ZoneInfo
+) -> Iterator[tuple[str, str]]:
     def local(instant: datetime | None) -> str:
         return output.local(instant, zone)
 
@@ -109,6 +153,8 @@ def _lines(answer: dict[str, Any], record: CampaignRecord, zone: ZoneInfo) -> It
     yield "at", f"{local(answer['at'])}: {verdict}"
     for number, because in enumerate(answer["because"]):
         yield "" if number else "because", because
+    # The others are why it's quiet.
+    yield from (("override", each) for each in answer["overrides"] if not any(each in why for why in answer["because"]))
     if answer["quiet"]:
         yield "since", local(answer["since"]) or "longer ago than anyone looks back"
         yield "until", local(answer["until"]) or "no end is in sight"
@@ -117,7 +163,13 @@ def _lines(answer: dict[str, Any], record: CampaignRecord, zone: ZoneInfo) -> It
         if not answer["left_paused_by"] and answer["until"]:
             yield "then", "resumed, if Curfew paused it and nobody touched it since"
     else:
+        if left:
+            since, reasons = left
+            yield "but", f"left paused by {'; '.join(reasons)} since {local(since)} until a person resumes it"
         yield "until", local(answer["until"]) or "no window is in sight"
+        hold = answer["next_hold_at"]
+        if hold and (answer["until"] is None or hold <= answer["until"]):
+            yield "hold", f"{local(hold)}, then left paused until a person resumes it"
     yield from _recorded(record, zone)
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,7 @@ from scheduler.ledger.tables import REVISION
 
 __all__ = ["Connection", "Database", "Writer"]
 
+_I = TypeVar("_I")
 _T = TypeVar("_T")
 
 
@@ -147,25 +149,23 @@ def _engine(path: Path, begin: str, parameters: Mapping[str, str], *pragmas: str
 
 
 @dataclass(slots=True)
-class _Order(Generic[_T]):
-    """One piece of work for the writer, and where its result goes."""
+class _Order(Generic[_I, _T]):
+    """One item of work for the writer, and where its result goes."""
 
-    work: Callable[[Connection], _T]
-    loop: asyncio.AbstractEventLoop
+    work: Callable[[Connection, Sequence[_I]], Sequence[_T]]
+    item: _I
     result: asyncio.Future[_T]
 
     def succeed(self, value: _T) -> None:
-        self._tell(lambda: self.result.set_result(value))
+        if not self.result.done():
+            self.result.set_result(value)
 
     def fail(self, error: Exception) -> None:
-        self._tell(lambda: self.result.set_exception(error))
+        if not self.result.done():
+            self.result.set_exception(error)
 
-    def _tell(self, tell: Callable[[], None]) -> None:
-        def unless_cancelled() -> None:
-            if not self.result.done():
-                tell()
 
-        self.loop.call_soon_threadsafe(unless_cancelled)
+_Answer = Callable[[], None]
 
 
 class Writer:
@@ -178,20 +178,26 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._engine = _writing_engine(database.path)
-        self._orders: SimpleQueue[_Order[Any] | None] = SimpleQueue()
+        self._orders: SimpleQueue[_Order[Any, Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
     async def do(self, work: Callable[[Connection], _T]) -> _T:
-        """Run work in a transaction; when this returns, it's committed.
+        """Run work in a transaction; when this returns, it's committed. It may be run again, if others have failed.
 
         Raises:
             LedgerError: the ledger can't be written; nothing of the work is kept.
         """
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[_T] = loop.create_future()
-        self._orders.put(_Order(work, loop, result))
-        return await result
+        return await self.submit(_alone, work)
+
+    def submit(self, work: Callable[[Connection, Sequence[_I]], Sequence[_T]], item: _I) -> asyncio.Future[_T]:
+        """Have work done as `do` does, without waiting: `work` is given all items that wait for it at the same time.
+
+        It gives a result for each of them. What waits at the same time is done in no certain order.
+        """
+        result: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._orders.put(_Order(work, item, result))
+        return result
 
     async def close(self) -> None:
         """Finish what is waiting, and end the thread."""
@@ -206,17 +212,18 @@ class Writer:
                 # SQLite would go on writing to a file that has no name any more, or make an empty one.
                 self._database.path.stat()
                 connection = connection or self._engine.connect()
-                self._commit(connection, orders)
+                answers = self._commit(connection, orders)
             except Exception as error:  # noqa: BLE001 -- handed to those who asked: they'd wait for ever for a dead thread
                 if connection is not None:
                     _close(connection)
                 connection = None
-                for each in orders:
-                    each.fail(self._fault(error))
+                fault = self._fault(error)
+                answers = [partial(each.fail, fault) for each in orders]
+            _tell(orders, answers)
         if connection is not None:
             connection.close()
 
-    def _waiting(self) -> Iterator[_Order[Any]]:
+    def _waiting(self) -> Iterator[_Order[Any, Any]]:
         # The queue is only ever emptied here, so a size above zero stays true. The end is put back for the next turn.
         for _ in range(self._orders.qsize()):
             order = self._orders.get()
@@ -225,31 +232,58 @@ class Writer:
                 return
             yield order
 
-    def _commit(self, connection: Connection, orders: list[_Order[Any]]) -> None:
-        with connection.begin():
-            answers = [self._answer(connection, order) for order in orders]
-        for answer in answers:
-            answer()
+    def _commit(self, connection: Connection, orders: list[_Order[Any, Any]]) -> list[_Answer]:
+        """Do all of it in one transaction; what comes back tells the authors, and is called after the commit."""
+        try:
+            with connection.begin():
+                return [answer for each in _alike(orders) for answer in _done_together(connection, each)]
+        except Exception:  # noqa: BLE001 -- whose fault it was shows when each is done by itself
+            with connection.begin():
+                return [self._done_alone(connection, order) for order in orders]
 
-    def _answer(self, connection: Connection, order: _Order[Any]) -> Callable[[], None]:
-        """Do one piece of work in a savepoint; what comes back tells its author, and is called after the commit."""
+    def _done_alone(self, connection: Connection, order: _Order[Any, Any]) -> _Answer:
         try:
             with connection.begin_nested():
-                value = order.work(connection)
+                (value,) = order.work(connection, [order.item])
         except SQLAlchemyError as error:
             if not _is_open(connection):
                 raise
-            fault = self._fault(error)
-            return lambda: order.fail(fault)
+            return partial(order.fail, self._fault(error))
         except Exception as error:  # noqa: BLE001 -- it is handed to the one who asked, not swallowed
-            bug = error
-            return lambda: order.fail(bug)
-        return lambda: order.succeed(value)
+            return partial(order.fail, error)
+        return partial(order.succeed, value)
 
     def _fault(self, error: Exception) -> Exception:
         if isinstance(error, SQLAlchemyError | OSError):
             return LedgerError(f"{self._database.name}: {_reason(error)}")
         return error
+
+
+def _alone(connection: Connection, works: Sequence[Callable[[Connection], _T]]) -> list[_T]:
+    return [work(connection) for work in works]
+
+
+def _alike(orders: Iterable[_Order[Any, Any]]) -> Iterable[list[_Order[Any, Any]]]:
+    """The orders by what is to be done, each kind where its first one is."""
+    kinds: dict[Any, list[_Order[Any, Any]]] = {}
+    for order in orders:
+        kinds.setdefault(order.work, []).append(order)
+    return kinds.values()
+
+
+def _done_together(connection: Connection, orders: list[_Order[Any, Any]]) -> Iterator[_Answer]:
+    values = orders[0].work(connection, [order.item for order in orders])
+    return (partial(order.succeed, value) for order, value in zip(orders, values, strict=True))
+
+
+def _tell(orders: Sequence[_Order[Any, Any]], answers: Iterable[_Answer]) -> None:
+    """Call the answers where the authors wait: all of them at once, since each call across is a system call."""
+
+    def tell() -> None:
+        for answer in answers:
+            answer()
+
+    orders[0].result.get_loop().call_soon_threadsafe(tell)
 
 
 def _is_open(connection: Connection) -> bool:

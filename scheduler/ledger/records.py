@@ -9,6 +9,8 @@ from rules.ruleset import Action
 
 # What the journal calls a load of the file; its details are those of `scheduler.loading`.
 FILE_LOADED: Final = "file loaded"
+# What it calls the look at the API that follows the start; its details have the problems, each with its place.
+PREFLIGHT: Final = "preflight"
 
 
 class Status(StrEnum):
@@ -51,7 +53,8 @@ class NewIntent:
 
     `expires_at` is when it's no longer wanted. `status_before` is what the campaign was doing before a call of ours
     could change it, None where nobody could tell. `owes_resume`: a pause that is to be given back at the end of its
-    span; a resume that stays owed when it has expired, since a window follows whose end gives it back.
+    span; a resume that stays owed when it has expired, since a window follows whose end gives it back. `not_before` is
+    when it's to be tried first, where that's later than when it's recorded.
     """
 
     account: str
@@ -63,6 +66,7 @@ class NewIntent:
     because: str
     status_before: str | None = None
     owes_resume: bool = False
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,11 @@ class Intent(NewIntent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the ledger already has of a change: its state, under the key that makes it unique."""
+    """What the ledger already has of a change: its state, under the key that makes it unique.
+
+    `answers` is how many of its calls were answered with success. `is_unconfirmed`: a pause with such an answer, of
+    which nobody has seen yet that it worked.
+    """
 
     campaign: int
     action: Action
@@ -90,6 +98,8 @@ class Known:
     expires_at: datetime
     state: State
     may_have_acted: bool = False
+    answers: int = 0
+    is_unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

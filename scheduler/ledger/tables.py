@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 # The newest migration, for readers that must not pay for Alembic; a test holds it to Alembic's own head.
-REVISION: Final = "0002"
+REVISION: Final = "0004"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -79,6 +79,7 @@ intents = Table(
     Column("claimed_by", Text),
     Column("recorded_at", Instant, nullable=False),
     Column("decided_at", Instant),
+    Column("confirmed_at", Instant),
     UniqueConstraint("account", "campaign", "action", "due_at"),
     Index(None, "state", "account"),
 )
@@ -107,6 +108,9 @@ custody = Table(
     Column("campaign", BigInteger, primary_key=True),
     Column("taken_at", Instant, nullable=False),
     Column("intent_id", _Id, ForeignKey("intents.id"), nullable=False),
+    # Where it couldn't be given back: it's owed no more, and shown until a person acts.
+    Column("left_at", Instant),
+    Column("left_because", Text),
 )
 
 campaigns = Table(
@@ -142,6 +146,23 @@ daemons = Table(
     Column("started_at", Instant, nullable=False),
     Column("last_tick_at", Instant),
     Column("stopped_at", Instant),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", String(6), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("rule", Text),
+    Column("campaign", BigInteger),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_by", Text),
 )
 
 # A view of the migrations; not part of the metadata, since no migration would compare it.

@@ -4,12 +4,27 @@ Every change of an intent's state is a conditional UPDATE whose row count is loo
 ended, isn't claimed again, whoever asks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
@@ -17,6 +32,7 @@ from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome,
 from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
 
 _OPEN: Final = (State.WAITING, State.CALLING)
+_UNKNOWN: Final = "nobody knows whether it ran before; left paused for a person to resume"
 # Where an intent goes when its attempt has ended.
 _NEXT_STATE: Final = {
     Outcome.SUCCEEDED: State.SUCCEEDED,
@@ -79,10 +95,21 @@ def open_intents(connection: Connection, account: str) -> list[Intent]:
     return [_intent(row, waits_since=row["finished_at"] or row["recorded_at"]) for row in rows]
 
 
-def known_changes(connection: Connection, account: str, since: datetime) -> list[Known]:
-    """What is recorded for an account and still open, or due at `since` or later, in the order of the due times."""
+def known_changes(connection: Connection, account: str, since: datetime, *, with_newest: bool = False) -> list[Known]:
+    """What is recorded for an account and still open, or due at `since` or later, in the order of the due times.
+
+    `with_newest`: the newest pause of each campaign too, however old it is, and what came after it.
+    """
     is_of_interest = or_(intents.c.due_at >= since, intents.c.state.in_(_OPEN))
-    query = select(intents).where(intents.c.account == account, is_of_interest).order_by(intents.c.due_at)
+    if with_newest:
+        pauses = intents.alias()
+        newest = select(func.max(pauses.c.due_at, type_=pauses.c.due_at.type)).where(
+            pauses.c.account == account, pauses.c.campaign == intents.c.campaign, pauses.c.action == Action.PAUSE
+        )
+        is_of_interest = or_(is_of_interest, intents.c.due_at >= newest.scalar_subquery())
+    answered = select(func.count()).where(attempts.c.intent_id == intents.c.id)
+    answers = answered.where(attempts.c.outcome == Outcome.SUCCEEDED).scalar_subquery().label("answers")
+    query = select(intents, answers).where(intents.c.account == account, is_of_interest).order_by(intents.c.due_at)
     return [
         Known(
             campaign=row.campaign,
@@ -91,9 +118,60 @@ def known_changes(connection: Connection, account: str, since: datetime) -> list
             expires_at=row.expires_at,
             state=State(row.state),
             may_have_acted=row.may_have_acted,
+            answers=row.answers,
+            is_unconfirmed=(row.action, row.state, row.confirmed_at) == (Action.PAUSE, State.SUCCEEDED, None),
         )
         for row in connection.execute(query)
     ]
+
+
+def last_changes(connection: Connection, account: str, since: datetime) -> dict[int, Action]:
+    """What was done last, with success, to each campaign to which anything was done at `since` or later."""
+    query = (
+        select(intents.c.campaign, intents.c.action)
+        .join_from(attempts, intents, attempts.c.intent_id == intents.c.id)
+        .where(intents.c.account == account, attempts.c.outcome == Outcome.SUCCEEDED)
+        # What began long ago and has ended since isn't found: a call takes half a minute at most.
+        .where(attempts.c.started_at >= since)
+        .order_by(attempts.c.id)
+    )
+    return {row.campaign: Action(row.action) for row in connection.execute(query)}
+
+
+def confirm(connection: Connection, account: str, still: Collection[int], now: datetime) -> None:
+    """Note that the pauses of an account that had success have worked: none of these campaigns runs any more."""
+    unconfirmed = (
+        intents.c.account == account,
+        intents.c.action == Action.PAUSE,
+        intents.c.state == State.SUCCEEDED,
+        intents.c.confirmed_at.is_(None),
+    )
+    found = connection.execute(select(intents.c.id, intents.c.campaign).where(*unconfirmed)).all()
+    rows = [{"key": row.id} for row in found if row.campaign in still]
+    if rows:
+        one = update(intents).where(intents.c.id == bindparam("key")).values(confirmed_at=now)
+        connection.execute(one, rows)
+
+
+def reopen(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> Intent | None:
+    """Have a pause tried again that had success without effect; None where it isn't so any more."""
+    again = _unconfirmed(account, known).values(
+        state=State.WAITING, reason=reason, next_attempt_at=now, may_have_acted=True
+    )
+    row = connection.execute(again.returning(intents)).mappings().first()
+    return None if row is None else _intent(row, waits_since=now)
+
+
+def give_up(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> bool:
+    """End a pause as failed that had success without effect; False where it isn't so any more."""
+    failed = _unconfirmed(account, known).values(state=State.FAILED, reason=reason, decided_at=now)
+    return connection.execute(failed).rowcount == 1
+
+
+def _unconfirmed(account: str, known: Known) -> Update:
+    key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
+    is_so = (intents.c.state == State.SUCCEEDED, intents.c.confirmed_at.is_(None))
+    return update(intents).where(intents.c.account == account, *key, *is_so)
 
 
 def withdraw(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> bool:
@@ -115,7 +193,10 @@ def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) 
 def release_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> list[Custody]:
     """Owe nothing any more to accounts that the file doesn't have: nobody could pay; gives what was owed to them."""
     reason = "its account isn't in the file any more; left paused for a person to resume"
-    orphans = _held(connection, custody.c.account.not_in(list(accounts)))
+    is_gone = custody.c.account.not_in(list(accounts))
+    # No list will ever show that a person has acted on these.
+    connection.execute(delete(custody).where(is_gone, custody.c.left_at.is_not(None)))
+    orphans = _held(connection, is_gone)
     for held in orphans:
         missed = NewIntent(
             account=held.account,
@@ -133,7 +214,8 @@ def release_orphans(connection: Connection, accounts: Iterable[str], now: dateti
 
 def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
     """Record that a change is due; None where it's on record already. One that was only simulated is due again."""
-    row = _row(new) | {"state": State.WAITING, "next_attempt_at": now, "recorded_at": now, "may_have_acted": False}
+    first = max(now, new.not_before or now)
+    row = _row(new) | {"state": State.WAITING, "next_attempt_at": first, "recorded_at": now, "may_have_acted": False}
     return _added(connection, row)
 
 
@@ -157,7 +239,7 @@ def expire(connection: Connection, intent: Intent, state: State, reason: str, no
     """
     is_ended = decide_open(connection, intent, state, reason, now)
     if is_ended and intent.action is Action.RESUME and not intent.owes_resume:
-        release(connection, intent, "it couldn't be resumed in time; left paused for a person to resume", now)
+        leave(connection, intent, "it couldn't be resumed in time; left paused for a person to resume", now)
     return is_ended
 
 
@@ -169,7 +251,7 @@ def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: 
     """
     claim = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
     if intent.action is Action.RESUME:
-        claim = claim.where(select(custody).where(_is(custody, intent.account, intent.campaign)).exists())
+        claim = claim.where(select(custody).where(_is_owed(intent.account, intent.campaign)).exists())
     values = {
         "state": State.CALLING,
         "claimed_by": claimed_by,
@@ -186,8 +268,18 @@ def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: 
     return int(number)
 
 
-def finish_attempt(connection: Connection, intent: Intent, number: int, result: Result, now: datetime) -> None:
+def finish_attempt(
+    connection: Connection,
+    intent: Intent,
+    number: int,
+    result: Result,
+    now: datetime,
+    *,
+    began: datetime | None = None,
+) -> None:
     """Record how an attempt ended, and what follows from it for the intent, for custody and for the campaign.
+
+    `began` is when its call went out, where that's later than its claim.
 
     Raises:
         LedgerError: the attempt isn't under way.
@@ -195,7 +287,7 @@ def finish_attempt(connection: Connection, intent: Intent, number: int, result: 
     under_way = update(attempts).where(
         attempts.c.intent_id == intent.id, attempts.c.number == number, attempts.c.outcome.is_(None)
     )
-    words = {
+    words: dict[str, Any] = {
         "finished_at": now,
         "outcome": result.outcome,
         "reason": result.reason,
@@ -203,22 +295,50 @@ def finish_attempt(connection: Connection, intent: Intent, number: int, result: 
         "error_code": result.error_code,
         "error_message": result.error_message,
     }
+    if began is not None:
+        words["started_at"] = began
     if connection.execute(under_way.values(words)).rowcount != 1:
         raise LedgerError(f"attempt {number} of intent {intent.id} isn't under way")
     connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(intent, result, now)))
     if result.outcome is Outcome.SUCCEEDED:
         _follow_success(connection, intent, now)
-    elif intent.action is Action.RESUME and result.outcome in {Outcome.SKIPPED, Outcome.FAILED}:
-        # It isn't paused by us any more, or left so for a person: what they do with it isn't ours to undo.
-        release(connection, intent, result.reason or "it can't be resumed; left paused for a person to resume", now)
+    elif intent.action is Action.RESUME and result.outcome is Outcome.SKIPPED:
+        # It isn't paused by us any more: what somebody else has done with it isn't ours to undo.
+        release(connection, intent, result.reason or "nothing was to be resumed", now)
+    elif intent.action is Action.RESUME and result.outcome is Outcome.FAILED:
+        leave(connection, intent, "it can't be resumed; left paused for a person to resume", now)
 
 
 def release(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:
     """Owe a campaign nothing any more; False where we didn't."""
-    gone = connection.execute(delete(custody).where(_is(custody, held.account, held.campaign))).rowcount == 1
+    gone = connection.execute(delete(custody).where(_is_owed(held.account, held.campaign))).rowcount == 1
     if gone:
         note(connection, now, "custody released", account=held.account, campaign=held.campaign, details={"why": reason})
     return gone
+
+
+def leave(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:
+    """Owe a campaign nothing any more that couldn't be given back, and keep it in sight; False where we didn't.
+
+    It's never given back from here on: `take_up` ends it, or a pause that takes it anew.
+    """
+    owed_still = update(custody).where(_is_owed(held.account, held.campaign))
+    is_left = connection.execute(owed_still.values(left_at=now, left_because=reason)).rowcount == 1
+    if is_left:
+        note(connection, now, "custody released", account=held.account, campaign=held.campaign, details={"why": reason})
+    return is_left
+
+
+def take_up(connection: Connection, account: str, statuses: Mapping[int, str | None], now: datetime) -> list[int]:
+    """Forget what was left to a person and is paused no more, by a whole list; gives which campaigns that were."""
+    is_left = (custody.c.account == account, custody.c.left_at.is_not(None))
+    found = [row.campaign for row in connection.execute(select(custody).where(*is_left))]
+    ended = [each for each in found if statuses.get(each, "not listed any more") not in {None, Status.PAUSED}]
+    for campaign in ended:
+        connection.execute(delete(custody).where(_is(custody, account, campaign)))
+        status = statuses.get(campaign) or "not listed any more"
+        note(connection, now, "a person acted", account=account, campaign=campaign, details={"status": status})
+    return ended
 
 
 def custody_of(connection: Connection, account: str) -> dict[int, Custody]:
@@ -233,6 +353,7 @@ def owed(connection: Connection, account: str, campaign: int) -> Custody | None:
 
 def _held(connection: Connection, which: Any) -> list[Custody]:
     joined = select(custody, intents.c.due_at).join_from(custody, intents, custody.c.intent_id == intents.c.id)
+    joined = joined.where(custody.c.left_at.is_(None))
     return [
         Custody(account=row.account, campaign=row.campaign, taken_at=row.taken_at, due_at=row.due_at)
         for row in connection.execute(joined.where(which).order_by(custody.c.account, custody.c.campaign))
@@ -292,12 +413,18 @@ def _row(new: NewIntent) -> dict[str, Any]:
 
 
 def _added(connection: Connection, row: dict[str, Any]) -> Intent | None:
-    add = sqlite.insert(intents).values(row)
-    key = ["account", "campaign", "action", "due_at"]
-    simulated = intents.c.state == State.SIMULATED
-    added = add.on_conflict_do_update(index_elements=key, set_=row, where=simulated).returning(intents)
-    found = connection.execute(added).mappings().first()
+    found = connection.execute(_adding(tuple(row)), row).mappings().first()
     return None if found is None else _intent(found, waits_since=found["recorded_at"])
+
+
+@cache
+def _adding(columns: tuple[str, ...]) -> ReturningInsert[Any]:
+    # Made once: that takes longer than to carry it out.
+    add = sqlite.insert(intents)
+    key = ["account", "campaign", "action", "due_at"]
+    newer = {name: add.excluded[name] for name in columns}
+    simulated = intents.c.state == State.SIMULATED
+    return add.on_conflict_do_update(index_elements=key, set_=newer, where=simulated).returning(intents)
 
 
 def _intent(row: RowMapping, *, waits_since: datetime) -> Intent:
@@ -328,6 +455,11 @@ def _after(intent: Intent, result: Result, now: datetime) -> dict[str, Any]:
     }
 
 
+def is_unseen(intent: Intent) -> bool:
+    """Whether it's a pause that would be given back, if only somebody knew what its campaign did before."""
+    return intent.action is Action.PAUSE and intent.owes_resume and intent.status_before is None
+
+
 def _follow_success(connection: Connection, intent: Intent, now: datetime) -> None:
     is_taken = intent.action is Action.PAUSE and intent.owes_resume and intent.status_before == Status.RUNNING
     if is_taken or intent.action is Action.RESUME:
@@ -335,9 +467,34 @@ def _follow_success(connection: Connection, intent: Intent, now: datetime) -> No
     if is_taken:
         row = {"account": intent.account, "campaign": intent.campaign, "taken_at": now, "intent_id": intent.id}
         connection.execute(insert(custody).values(row))
+    elif is_unseen(intent):
+        _keep_in_sight(connection, intent, now)
     status = Status.PAUSED if intent.action is Action.PAUSE else Status.RUNNING
     connection.execute(update(campaigns).where(_is(campaigns, intent.account, intent.campaign)).values(status=status))
 
 
+def _keep_in_sight(connection: Connection, pause: Intent, now: datetime) -> None:
+    """Leave to a person what was paused though nobody could tell what it did, unless it was in our custody already."""
+    row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
+    left = sqlite.insert(custody).values(row | {"left_at": now, "left_because": _UNKNOWN})
+    if connection.execute(left.on_conflict_do_nothing()).rowcount == 1:
+        resume = NewIntent(
+            account=pause.account,
+            campaign=pause.campaign,
+            action=Action.RESUME,
+            due_at=now,
+            expires_at=pause.expires_at,
+            rules=pause.rules,
+            because=pause.because,
+        )
+        record_decision(connection, resume, State.SKIPPED, _UNKNOWN, now)
+        details = {"why": _UNKNOWN}
+        note(connection, now, "custody not taken", account=pause.account, campaign=pause.campaign, details=details)
+
+
 def _is(table: Any, account: str, campaign: int) -> Any:
     return and_(table.c.account == account, table.c.campaign == campaign)
+
+
+def _is_owed(account: str, campaign: int) -> Any:
+    return and_(_is(custody, account, campaign), custody.c.left_at.is_(None))

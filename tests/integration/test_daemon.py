@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select, update
 
 from rules.calendars import data_version
+from rules.overrides import Override, OverrideKind
 from scheduler import daemon as module
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
@@ -25,17 +26,21 @@ from scheduler.jobs import Jobs
 from scheduler.ledger import reports, work
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import Lock
-from scheduler.ledger.records import FILE_LOADED, Outcome, Result
+from scheduler.ledger.overrides import add_override, revoke_override
+from scheduler.ledger.records import FILE_LOADED, PREFLIGHT, Outcome, Result
 from scheduler.ledger.tables import attempts, custody, intents, journal
 from scheduler.loading import facts
+from scheduler.plan import RECHECK
 from scheduler.sandbox import Fault, Sandbox
 from scheduler.settings import Settings, load
 from scheduler.zonedata import use_newest
 from tests.scheduler_fakes import (
     CAMPAIGN,
+    DAY,
     FRIDAY,
     HOUR,
     KEY,
+    MONDAY,
     Clock,
     captured_logs,
     ledger_in,
@@ -154,7 +159,9 @@ class TestLife:
             send(number)
             assert await daemon.ended() == code
         assert heard(notifications) == ["STOPPING=1"]
-        assert [row.event for row in daemon.read(select(journal).order_by(journal.c.id))] == [
+        # The preflight may have come to its end, or not.
+        query = select(journal.c.event).where(journal.c.event != PREFLIGHT).order_by(journal.c.id)
+        assert [row.event for row in daemon.read(query)] == [
             "daemon started",
             "file loaded",
             "daemon stopped",
@@ -302,6 +309,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Jobs, "stop", lambda _: None)
 
 
+class TestConfirm:
+    async def test_when_all_is_paused_a_list_confirms_it_without_waiting_for_the_tick(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        async with living(sandbox, tmp_path) as daemon:
+            await until(lambda: is_confirmed(daemon), "both pauses are confirmed")
+
+
+async def is_confirmed(daemon: Running) -> bool:
+    return daemon.read(select(intents.c.confirmed_at)) == [(FRIDAY,), (FRIDAY,)]
+
+
 @pytest.mark.usefixtures("quick")
 class TestPasses:
     async def test_they_go_on_though_no_job_comes(self, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -326,6 +345,144 @@ class TestPasses:
                 await until(daemon.are_paused, "all campaigns of the quick one are paused")
                 # Its passes don't overlap: there's one that waits.
                 assert [entry.answered_at for entry in slow.log] == [None]
+
+
+@pytest.fixture
+def quick_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_FOR_OVERRIDES", timedelta(milliseconds=5))
+
+
+def override(kind: OverrideKind, clock: Clock, ends_at: datetime, *, campaign: int | None = None) -> Override:
+    """An exception for a campaign as of now, or for this weekend."""
+    return Override(
+        id=0,
+        kind=kind,
+        account="main",
+        rule="weekend" if campaign is None else None,
+        campaign=campaign,
+        starts_at=FRIDAY if campaign is None else clock.now,
+        ends_at=ends_at,
+        author="ada",
+    )
+
+
+@pytest.mark.usefixtures("quick_look")
+class TestOverrides:
+    """Exceptions that others make and take back meanwhile, over connections of their own."""
+
+    def make(self, daemon: Running, new: Override, clock: Clock) -> int:
+        with daemon.ledger.writing() as connection:
+            return add_override(connection, new, clock.now).id
+
+    def revoke(self, daemon: Running, number: int, clock: Clock) -> None:
+        with daemon.ledger.writing() as connection:
+            assert revoke_override(connection, number, "grace", clock.now) is not None
+
+    async def test_a_paused_campaign_is_paused_and_given_back_at_the_end_and_no_other_is(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        clock = Clock(FRIDAY - 5 * HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: has_calls(sandbox), "it has asked for the list")
+            self.make(daemon, override(OverrideKind.PAUSE, clock, clock.now + HOUR, campaign=CAMPAIGN), clock)
+            await until(lambda: are(daemon, "PAUSED", "RUNNING"), "it's paused")
+            assert {"event": "exceptions have changed", "log_level": "info", "in_mind": 1} in logs
+            await until(lambda: is_held(daemon, CAMPAIGN), "it's ours")
+            clock.move(HOUR)
+            self.make(daemon, override(OverrideKind.EXTEND, clock, MONDAY + HOUR), clock)
+            await until(lambda: are(daemon, "RUNNING", "RUNNING"), "it's given back")
+
+    async def test_a_skipped_window_gives_all_back_and_one_that_is_taken_back_pauses_again(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        clock = Clock(FRIDAY + HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: is_held(daemon, CAMPAIGN, SECOND_ONE), "both are paused")
+            clock.move(HOUR)
+            number = self.make(daemon, override(OverrideKind.SKIP, clock, MONDAY), clock)
+            await until(lambda: are(daemon, "RUNNING", "RUNNING"), "all is given back")
+            await until(lambda: is_held(daemon), "nothing is owed")
+            clock.move(HOUR)
+            self.revoke(daemon, number, clock)
+            await until(lambda: are(daemon, "PAUSED", "PAUSED"), "all is paused again")
+        assert [(entry.call, entry.campaign) for entry in posts(sandbox)].count(("run", CAMPAIGN)) == 1
+
+    async def test_a_resumed_campaign_stays_so_through_rechecks_and_a_restart(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        clock = Clock(FRIDAY + HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: is_held(daemon, CAMPAIGN, SECOND_ONE), "both are paused")
+            self.make(daemon, override(OverrideKind.RESUME, clock, MONDAY, campaign=CAMPAIGN), clock)
+            await until(lambda: are(daemon, "RUNNING", "PAUSED"), "it's given back")
+            await until(lambda: is_held(daemon, SECOND_ONE), "it's owed no more")
+            await self.wait_for_a_recheck(daemon, clock)
+            send(signal.SIGTERM)
+            await daemon.ended()
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await self.wait_for_a_recheck(daemon, clock)
+            assert await are(daemon, "RUNNING", "PAUSED")
+        assert [(entry.call, entry.campaign) for entry in posts(sandbox)] == [
+            ("pause", CAMPAIGN),
+            ("pause", SECOND_ONE),
+            ("run", CAMPAIGN),
+        ]
+
+    async def wait_for_a_recheck(self, daemon: Running, clock: Clock) -> None:
+        """Two lists: the pass that made the second one comes after the first one's was acted on."""
+        for _ in range(2):
+            before = lists(daemon.sandbox)
+            clock.move(2 * RECHECK)
+            # A change of the exceptions wakes it, though this one is for a campaign that there isn't.
+            number = self.make(daemon, override(OverrideKind.RESUME, clock, MONDAY, campaign=99), clock)
+            self.revoke(daemon, number, clock)
+            await until(lambda before=before: has_more_lists(daemon, before), "it has asked for the list")  # type: ignore[misc]
+
+    async def test_a_window_that_was_made_days_longer_is_given_back_when_that_is_taken_back(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """Not left paused for being more than a day late by the file's rules, also after a restart."""
+        clock = Clock(FRIDAY)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: is_held(daemon, CAMPAIGN, SECOND_ONE), "both are paused")
+            number = self.make(daemon, override(OverrideKind.EXTEND, clock, MONDAY + 3 * DAY), clock)
+            await until(lambda: has_more_lists(daemon, 1), "it has heard of it")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        clock.now = MONDAY + 2 * DAY
+        self.revoke(daemon, number, clock)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: are(daemon, "RUNNING", "RUNNING"), "all is given back")
+        query = select(intents.c.due_at).where(intents.c.action == "resume")
+        assert daemon.read(query) == [(clock.now,), (clock.now,)]
+
+    async def test_a_skip_that_is_on_record_at_the_start_counts_from_the_first_pass_on(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        clock = Clock(FRIDAY)
+        with ledger_in(tmp_path).writing() as connection:
+            add_override(connection, override(OverrideKind.SKIP, clock, MONDAY), FRIDAY - HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: has_more_lists(daemon, 0), "it has asked for the list")
+            await self.wait_for_a_recheck(daemon, clock)
+        assert posts(sandbox) == []
+
+
+async def are(daemon: Running, *statuses: str) -> bool:
+    return [campaign.status for campaign in daemon.sandbox.account().campaigns.values()] == list(statuses)
+
+
+async def is_held(daemon: Running, *campaigns: int) -> bool:
+    query = select(custody.c.campaign).order_by(custody.c.campaign)
+    return daemon.read(query) == [(campaign,) for campaign in campaigns]
+
+
+def lists(sandbox: Sandbox) -> int:
+    return sum(entry.call == "list" for entry in sandbox.log)
+
+
+async def has_more_lists(daemon: Running, than: int) -> bool:
+    return lists(daemon.sandbox) > than
 
 
 class TestDrain:
@@ -454,6 +611,25 @@ class TestRun:
         with pytest.raises(WrongFile, match="systemd credentials are there for the service only"):
             run(settings, database)
         assert not database.path.exists()
+
+    def test_more_accounts_than_connections_are_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+    ) -> None:
+        settings = settings_in(tmp_path, "http://127.0.0.1:9/rest")
+        asked: list[int] = []
+
+        def allow(number: int) -> bool:
+            asked.append(number)
+            return False
+
+        monkeypatch.setattr(module, "allow_connections", allow)
+        database = ledger_in(tmp_path)
+        with Lock(database.path), pytest.raises(LedgerInUse):
+            run(settings, database)
+        assert asked == [1]
+        assert [line["event"] for line in logs] == [
+            "more accounts than connections that may be open at once; raise the limit of open files"
+        ]
 
     def test_two_do_not_work_on_one_ledger(self, tmp_path: Path) -> None:
         settings = settings_in(tmp_path, "http://127.0.0.1:9/rest")

@@ -21,12 +21,13 @@ from rules.ruleset import Ruleset
 from scheduler import reconcile as module
 from scheduler.errors import LedgerError
 from scheduler.lanes import Lane
-from scheduler.ledger import work
+from scheduler.ledger import reports, work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, NewIntent, State
 from scheduler.ledger.tables import attempts, campaigns, intents, journal
 from scheduler.reconcile import Reconciler
 from scheduler.sandbox import FIRST_COMPANY_ID, Fault, Sandbox
+from scheduler.sandbox import Campaign as SandboxCampaign
 from tests.scheduler_fakes import (
     CAMPAIGN,
     DAY,
@@ -121,6 +122,9 @@ class Bench:
 
     async def custody(self, account: str = "main") -> dict[int, Custody]:
         return await self.writer.do(lambda connection: work.custody_of(connection, account))
+
+    async def left(self) -> list[dict[str, Any]]:
+        return await self.writer.do(reports.left_campaigns)
 
     async def waiting(self, *new: NewIntent) -> None:
         """Intents that an earlier daemon left, in the ledger and in the lane."""
@@ -246,16 +250,14 @@ class TestAsking:
             await bench.run(reconciler, FRIDAY - DAY + minute * MINUTE)
         assert bench.lists() == 1
 
-    async def test_an_edge_and_a_changed_debt_are_asked_about_once_each(self, bench: Bench) -> None:
+    async def test_an_edge_and_what_came_of_its_pauses_are_asked_about_once_each(self, bench: Bench) -> None:
         reconciler = bench.reconciler(rules_of(weekend()))
         asked = []
         for now in (FRIDAY - MINUTE, FRIDAY, FRIDAY + MINUTE, FRIDAY + 2 * MINUTE, MONDAY, MONDAY + MINUTE):
             await bench.run(reconciler, now)
             asked.append(bench.lists())
-        # Before the window; its start; the debts that came of it; its end; the debts that are gone.
-        assert asked == [1, 2, 3, 3, 4, 5]
-        await bench.run(reconciler, MONDAY + 2 * MINUTE)
-        assert bench.lists() == 5
+        # Before the window; its start; whether the pauses have worked; its end.
+        assert asked == [1, 2, 3, 3, 4, 4]
 
     async def test_a_hold_is_asked_about(self, bench: Bench) -> None:
         reconciler = bench.reconciler(rules_of(HOLD % "Fri 17:00"))
@@ -482,8 +484,9 @@ class TestReleased:
     ) -> None:
         reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
         await bench.run(reconciler, FRIDAY)
-        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
         await bench.run(reconciler, FRIDAY + MINUTE)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, FRIDAY + 6 * MINUTE)
         reason = "somebody resumed it inside the window; left running"
         assert logs[-1] == {
             "event": "custody released",
@@ -494,9 +497,10 @@ class TestReleased:
         }
         (row,) = await bench.rows(journal)
         assert (row.event, row.details) == ("custody released", {"why": reason})
-        for now in (FRIDAY + 2 * MINUTE, MONDAY, MONDAY + MINUTE):
+        for now in (FRIDAY + 12 * MINUTE, FRIDAY + 18 * MINUTE, MONDAY, MONDAY + MINUTE):
             await bench.run(reconciler, now)
         assert [entry.call for entry in posts(bench.sandbox)] == ["pause"]
+        assert len(await bench.rows(journal)) == 1
 
     async def test_what_a_person_resumed_before_the_end_is_skipped_at_the_end(self, bench: Bench) -> None:
         reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
@@ -641,6 +645,22 @@ class TestSelectors:
         await bench.run(reconciler, MONDAY + 4 * HOUR)
         assert bench.statuses() == ["RUNNING"] * 3
 
+    @pytest.mark.parametrize(
+        "keeps", ["resume: false, pause: {on: fri, from: '17:30', until: '18:30'}", "pause: {at: Fri 17:30}"]
+    )
+    async def test_what_kept_others_of_its_new_folder_paused_does_not_keep_it(self, bench: Bench, keeps: str) -> None:
+        """It was in another one then, and owes nothing to what is over."""
+        americas = f"{{name: americas, campaigns: {{folders: Americas}}, {keeps}}}"
+        reconciler = bench.reconciler(rules_of(weekend("{folders: EMEA}"), americas))
+        for now in (FRIDAY, FRIDAY + HOUR):
+            await bench.run(reconciler, now)
+        bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
+        for now in (FRIDAY + 3 * HOUR, FRIDAY + 3 * HOUR + MINUTE, SATURDAY):
+            await bench.run(reconciler, now)
+        assert bench.statuses() == ["RUNNING", "PAUSED", "RUNNING"]
+        assert await bench.custody() == {}
+        assert await bench.left() == []
+
     async def test_a_pause_that_waits_for_one_that_left_is_withdrawn(self, bench: Bench) -> None:
         ruleset = rules_of(weekend("{folders: EMEA}"))
         bench.sandbox.add_fault(Fault(call="pause"))
@@ -676,6 +696,17 @@ class TestAlwaysQuiet:
         assert [(row.due_at, row.state) for row in await bench.rows()] == [(FRIDAY, "succeeded")] * 3
         assert len(await bench.custody()) == 3
 
+    async def test_what_a_person_resumed_is_left_running_for_ever(self, bench: Bench) -> None:
+        ruleset = rules_of(f"{{name: never, campaigns: [{CAMPAIGN}], pause: {{on: daily}}}}")
+        reconciler = bench.reconciler(ruleset)
+        for now in (FRIDAY, FRIDAY + MINUTE):
+            await bench.run(reconciler, now)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        for days in (1, 400, 800, 1200, 3000):
+            await bench.run(bench.reconciler(ruleset), FRIDAY + days * DAY)
+        assert [entry.call for entry in posts(bench.sandbox)] == ["pause"]
+        assert [row.action for row in await bench.rows()] == ["pause", "resume"]
+
 
 class TestLeftPaused:
     async def test_a_window_that_does_not_resume_takes_nothing_into_custody(self, bench: Bench) -> None:
@@ -697,6 +728,18 @@ class TestLeftPaused:
         assert bench.statuses() == ["PAUSED"] * 3
         reason = "left paused for a person to resume (sunday: Sun 12:00 until Sun 13:00)"
         assert [line["reason"] for line in logs if line["event"] == "custody released"] == [reason]
+
+    async def test_it_is_let_go_when_that_begins_and_not_only_at_the_end_of_the_whole(self, bench: Bench) -> None:
+        sunday = (
+            f"{{name: sunday, campaigns: [{CAMPAIGN}], resume: false, pause: {{from: Sun 12:00, until: Sun 13:00}}}}"
+        )
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), sunday))
+        noon = FRIDAY + 43 * HOUR
+        # The look just before it is recent enough for the next one to be no recheck.
+        for now in (FRIDAY, FRIDAY + MINUTE, noon - 2 * MINUTE, noon):
+            await bench.run(reconciler, now)
+        assert await bench.custody() == {}
+        assert [row.at for row in await bench.rows(journal)] == [noon]
 
 
 class TestListThatLags:
@@ -742,6 +785,276 @@ class TestListThatLags:
         await bench.run(reconciler, FRIDAY + MINUTE)
         assert time.monotonic() - began < 3
         assert list(await bench.custody()) == [CAMPAIGN]
+
+    async def test_what_runs_by_our_own_resume_is_not_taken_for_paused_by_the_next_window(self, bench: Bench) -> None:
+        """The list is older than the resume; one look at the campaign says so."""
+        lunch = "{name: lunch, campaigns: all, pause: {from: Mon 08:30, until: Mon 09:00}}"
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), lunch))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+        old = json.dumps([{"id": CAMPAIGN, "name": "Campaign 1", "status": "PAUSED"}])
+        bench.sandbox.add_fault(Fault(call="list", status=200, body=old, times=1))
+        asked = len(bench.sandbox.log)
+        await bench.run(reconciler, MONDAY + 30 * MINUTE)
+        assert bench.statuses()[0] == "PAUSED"
+        assert list(await bench.custody()) == [CAMPAIGN]
+        assert [entry.call for entry in bench.sandbox.log[asked:]] == ["list", "get", "pause"]
+
+    async def test_what_was_paused_by_a_person_meanwhile_is_theirs(self, bench: Bench) -> None:
+        lunch = "{name: lunch, campaigns: all, pause: {from: Mon 08:30, until: Mon 09:00}}"
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), lunch))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, MONDAY)
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(reconciler, MONDAY + 30 * MINUTE)
+        await bench.run(reconciler, MONDAY + HOUR)
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_what_was_paused_without_a_debt_is_looked_at_as_well(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(HOLD % "Fri 17:00"))
+        await bench.run(reconciler, FRIDAY)
+        old = json.dumps([{"id": CAMPAIGN, "name": "Campaign 1", "status": "RUNNING"}])
+        bench.sandbox.add_fault(Fault(call="list", status=200, body=old, times=1))
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert len(posts(bench.sandbox)) == 3
+
+
+def has_no_effect(bench: Bench, times: int | None = None) -> None:
+    """A pause is answered with 200, and the campaign runs on."""
+    bench.sandbox.add_fault(Fault(call="pause", status=200, times=times))
+
+
+class TestConfirmed:
+    async def confirmed(self, bench: Bench) -> list[datetime | None]:
+        return [row.confirmed_at for row in await bench.rows() if row.action == "pause"]
+
+    async def test_when_the_lane_has_drained_one_list_confirms_that_all_are_paused(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        assert await self.confirmed(bench) == [None] * 3
+        for _ in range(2):
+            await bench.run(reconciler, FRIDAY)
+        assert await self.confirmed(bench) == [FRIDAY] * 3
+        assert bench.lists() == 2
+
+    async def test_while_pauses_are_under_way_it_is_not_asked(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        async with bench.lanes[0].turn():
+            await bench.waiting(new_intent(due_at=FRIDAY + MINUTE))
+            await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
+        assert bench.lists() == 1
+
+    async def test_what_only_waits_in_backoff_does_not_hold_it_up(self, bench: Bench) -> None:
+        bench.chance.part = 1
+        bench.sandbox.add_fault(Fault(call="pause", campaign=CAMPAIGN))
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.start()
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await until(lambda: has_answers(bench, 3), "all were tried")
+        await bench.run(reconciler, FRIDAY, calls=False)
+        assert await self.confirmed(bench) == [None, FRIDAY, FRIDAY]
+
+    async def test_what_still_runs_is_paused_again_and_owed_as_before(self, bench: Bench, logs: list[Any]) -> None:
+        has_no_effect(bench, times=1)
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        assert bench.statuses()[0] == "RUNNING"
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert bench.statuses()[0] == "PAUSED"
+        assert logs[-2]["event"] == "pause without effect"
+        await bench.run(reconciler, FRIDAY + 2 * MINUTE)
+        assert await self.confirmed(bench) == [FRIDAY + 2 * MINUTE]
+        assert [(row.number, row.outcome) for row in await bench.rows(attempts)] == [(1, "succeeded"), (2, "succeeded")]
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+
+    async def test_what_runs_on_after_several_answers_is_failing_and_not_hammered(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        has_no_effect(bench)
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        calls = []
+        for minute in range(60):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+            calls.append(len(posts(bench.sandbox)))
+        # Three at once; three after five minutes, three ten minutes after these, three twenty minutes later...
+        assert calls[:3] == [1, 2, 3]
+        assert calls[-1] <= 15
+        assert any(line["event"] == "pause failed" and line["log_level"] == "error" for line in logs)
+        assert await bench.custody() == {}
+        reason = "still running after 3 pauses that the API has answered with success"
+        assert (await bench.rows())[0].reason == reason
+
+    async def test_a_restart_in_between_changes_nothing(self, bench: Bench) -> None:
+        has_no_effect(bench, times=1)
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        await bench.run(bench.reconciler(ruleset), FRIDAY + MINUTE)
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_what_is_tried_again_soon_after_is_confirmed_later(self, bench: Bench) -> None:
+        """Each alone would cost a list."""
+        has_no_effect(bench, times=1)
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        for _ in range(4):
+            await bench.run(reconciler, FRIDAY)
+        assert bench.lists() == 2
+        await bench.run(reconciler, FRIDAY + module.CONFIRM_GAP)
+        assert bench.lists() == 3
+
+    async def test_where_the_list_fails_it_is_asked_for_again(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.add_fault(Fault(call="list", times=1))
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        assert await self.confirmed(bench) == [None] * 3
+        await bench.run(reconciler, FRIDAY + 2 * MINUTE)
+        assert await self.confirmed(bench) == [FRIDAY + 2 * MINUTE] * 3
+
+
+STRICT = "{name: weekend, campaigns: all, enforce: true, pause: {from: Fri 17:00, until: Mon 08:00}}"
+
+
+class TestRecheck:
+    async def into_the_window(self, bench: Bench, *rules: str) -> Passes:
+        reconciler = bench.reconciler(rules_of(*rules))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, FRIDAY + MINUTE)
+        return reconciler
+
+    async def test_it_costs_one_list_in_five_minutes_while_anything_is_quiet(self, bench: Bench) -> None:
+        reconciler = await self.into_the_window(bench, weekend())
+        asked = []
+        for minute in range(2, 17):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+            asked.append(bench.lists())
+        assert asked == [2] * 4 + [3] * 5 + [4] * 5 + [5]
+        assert len(posts(bench.sandbox)) == 3
+
+    async def test_a_tick_that_is_a_little_early_does_not_put_it_off_by_a_minute(self, bench: Bench) -> None:
+        reconciler = await self.into_the_window(bench, weekend())
+        await bench.run(reconciler, FRIDAY + 6 * MINUTE - timedelta(seconds=1))
+        assert bench.lists() == 3
+
+    async def test_outside_of_windows_nobody_is_asked(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        for minute in range(0, 60, 5):
+            await bench.run(reconciler, FRIDAY - DAY + minute * MINUTE)
+        assert bench.lists() == 1
+
+    async def test_a_clock_that_is_put_back_does_not_put_it_off(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, SATURDAY)
+        await bench.run(reconciler, SATURDAY + MINUTE)
+        await bench.run(reconciler, FRIDAY + HOUR)
+        assert bench.lists() == 3
+
+    async def test_where_the_list_fails_it_is_asked_for_again_at_the_next_tick(self, bench: Bench) -> None:
+        reconciler = await self.into_the_window(bench, weekend())
+        bench.sandbox.add_fault(Fault(call="list", times=1))
+        asked = []
+        for minute in (6, 7, 8):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+            asked.append(bench.lists())
+        assert asked == [3, 4, 4]
+
+    @pytest.mark.parametrize("status", ["COMPLETED", "PAUSED", "DRAFT"])
+    async def test_what_began_to_run_since_is_paused_and_given_back(self, bench: Bench, status: Any) -> None:
+        """Prospects were added to a completed campaign; a person started one that they had paused before."""
+        bench.sandbox.campaign(CAMPAIGN).status = status
+        reconciler = await self.into_the_window(bench, weekend())
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, FRIDAY + 6 * MINUTE)
+        assert bench.statuses() == ["PAUSED"] * 3
+        assert CAMPAIGN in await bench.custody()
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+
+    async def test_a_new_campaign_in_a_selected_folder_is_paused(self, bench: Bench) -> None:
+        folder = "{name: emea, campaigns: {folders: EMEA}, pause: {from: Fri 17:00, until: Mon 08:00}}"
+        reconciler = await self.into_the_window(bench, folder)
+        new = SandboxCampaign(id=7, name="New", folder="EMEA")
+        bench.sandbox.account().campaigns[7] = new
+        await bench.run(reconciler, FRIDAY + 6 * MINUTE)
+        assert new.status == "PAUSED"
+        assert 7 in await bench.custody()
+
+    async def test_with_enforce_what_a_person_resumed_is_paused_again_each_time_and_given_back_at_the_end(
+        self, bench: Bench
+    ) -> None:
+        reconciler = await self.into_the_window(bench, STRICT)
+        for minute in (6, 12, 18):
+            bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+            assert bench.statuses()[0] == "PAUSED"
+            await bench.run(reconciler, FRIDAY + minute * MINUTE + module.CONFIRM_GAP)
+        assert len(posts(bench.sandbox)) == 6
+        assert await bench.rows(journal) == []
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_what_the_api_refuses_to_pause_is_not_hammered(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(call="pause", status=409))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        for minute in range(120):
+            await bench.run(reconciler, FRIDAY + minute * MINUTE)
+        assert 3 <= len(posts(bench.sandbox)) <= 6
+
+
+class TestSpread:
+    async def test_resumes_come_one_after_the_other_and_survive_a_restart(self, bench: Bench) -> None:
+        rule = "{name: weekend, campaigns: all, resume: {over: 30m}, pause: {from: Fri 17:00, until: Mon 08:00}}"
+        await bench.run(bench.reconciler(rules_of(rule)), FRIDAY)
+        await bench.run(bench.reconciler(rules_of(rule)), MONDAY, calls=False)
+        due = {row.campaign: row.next_attempt_at for row in await bench.rows() if row.action == "resume"}
+        assert len(set(due.values())) == 3
+        last = max(due.values())
+        assert MONDAY < min(due.values()) < last < MONDAY + 30 * MINUTE
+        resumed: dict[int, datetime] = {}
+        for second in range(0, 1800, 10):
+            bench.clock.now = MONDAY + timedelta(seconds=second)
+            if second % 60 == 0:
+                # A restart: another pass, and what the ledger has.
+                await bench.run(bench.reconciler(rules_of(rule)), bench.clock.now, calls=False)
+            bench.lanes[0].wake()
+            await until(lambda: drained(bench), "what is due was called")
+            for campaign, status in zip(sorted(due), bench.statuses(), strict=True):
+                if status == "RUNNING":
+                    resumed.setdefault(campaign, bench.clock.now)
+        assert all(timedelta() <= resumed[each] - at < timedelta(seconds=10) for each, at in due.items())
+        rows = [row for row in await bench.rows() if row.action == "resume"]
+        assert {row.due_at for row in rows} == {MONDAY}
+        assert {row.because for row in rows} == {
+            "weekend: Fri 17:00 until Mon 08:00; resumes are spread over 30m",
+        }
+
+
+async def drained(bench: Bench) -> bool:
+    return bench.lanes[0].is_drained
+
+
+class TestLeft:
+    async def test_what_cannot_be_resumed_stays_in_sight_and_is_never_resumed_by_itself(
+        self, bench: Bench, logs: list[Any]
+    ) -> None:
+        bench.sandbox.add_fault(Fault(call="run", status=409))
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        await bench.run(reconciler, MONDAY)
+        bench.sandbox.clear_faults()
+        for now in (MONDAY + DAY, FRIDAY + 7 * DAY, FRIDAY + 7 * DAY + MINUTE, MONDAY + 7 * DAY):
+            await bench.run(reconciler, now)
+            assert [each["campaign"] for each in await bench.left()] == [CAMPAIGN]
+        assert [entry.call for entry in posts(bench.sandbox)] == ["pause", "run"]
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(reconciler, FRIDAY + 14 * DAY)
+        assert await bench.left() == []
+        assert "a person acted on what was left paused" in [line["event"] for line in logs]
+        assert list(await bench.custody()) == [CAMPAIGN]
+        await bench.run(reconciler, MONDAY + 14 * DAY)
+        assert bench.statuses()[0] == "RUNNING"
 
 
 class TestWithdrawn:
@@ -841,11 +1154,12 @@ class TestOnce:
     async def test_a_change_that_is_on_record_already_is_not_made_again_and_said(
         self, bench: Bench, logs: list[Any]
     ) -> None:
-        bench.sandbox.add_fault(Fault(call="pause", status=400))
-        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
-        for _ in range(2):
-            await bench.run(bench.reconciler(ruleset), FRIDAY)
-        assert len(posts(bench.sandbox)) == 1
+        # It was withdrawn at this very instant, and would be due again.
+        await bench.waiting(new_intent())
+        (known,) = await bench.writer.do(lambda connection: work.known_changes(connection, "main", FRIDAY))
+        await bench.writer.do(lambda connection: work.withdraw(connection, "main", known, "gone", FRIDAY))
+        await bench.run(bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"))), FRIDAY)
+        assert posts(bench.sandbox) == []
         assert logs[-1] == {
             "event": "pause is on record already, and isn't made again",
             "log_level": "warning",

@@ -81,9 +81,34 @@ class TestCalls:
         assert await client.campaigns([Status.EDITED]) == []
 
     async def test_one_campaign_is_read_with_its_bounce_shield(self, sandbox: Sandbox, client: Client) -> None:
-        assert await client.campaign(CAMPAIGN) == CampaignDetail(id=CAMPAIGN, status="RUNNING")
+        found = await client.campaign(CAMPAIGN)
+        assert found == CampaignDetail(id=CAMPAIGN, status="RUNNING", prospect_timezone=False)
         sandbox.campaign(CAMPAIGN).bounce_shield_autopaused_at = "2026-11-27 15:00:00"
         assert (await client.campaign(CAMPAIGN)).bounce_shield_at == "2026-11-27 15:00:00"
+
+    @pytest.mark.parametrize(
+        ("settings", "follows"),
+        [
+            ('{"prospect_timezone": true}', True),
+            ('{"prospect_timezone": "TRUE"}', True),
+            ('{"prospect_timezone": 1}', True),
+            ('{"prospect_timezone": false}', False),
+            ('{"prospect_timezone": 0}', False),
+            ('{"prospect_timezone": null}', None),
+            ('{"prospect_timezone": []}', None),
+            ("{}", None),
+            ("null", None),
+            ("[true]", None),
+            ('"prospect_timezone"', None),
+        ],
+    )
+    async def test_odd_settings_of_a_campaign_do_not_take_its_status_with_them(
+        self, settings: str, follows: bool | None
+    ) -> None:
+        body = f'{{"id": 7, "status": "PAUSED", "settings": {settings}}}'
+        async with seam(lambda _: httpx.Response(200, content=body.encode())) as client:
+            found = await client.campaign(7)
+        assert (found.status, found.prospect_timezone) == (Status.PAUSED, follows)
 
     async def test_me_says_only_that_the_key_works(self, sandbox: Sandbox, client: Client) -> None:
         await client.me()
@@ -459,9 +484,37 @@ class TestKey:
     def test_the_key_is_in_no_text_of_the_client(self) -> None:
         assert KEY not in repr(vars(Client(account(BASE))))
 
-    @pytest.mark.parametrize(("base_url", "is_trusted"), [(BASE, False), ("https://api.woodpecker.co/rest", True)])
-    def test_a_proxy_of_the_environment_is_used_only_where_tls_hides_the_key(
-        self, base_url: str, is_trusted: bool
+    @pytest.mark.parametrize("scheme", ["", "http://"])
+    async def test_a_proxy_of_the_environment_is_used_where_tls_hides_the_key(
+        self, scheme: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # The setting is all that can be seen without a proxy and a certificate.
-        assert Client(account(base_url))._http.trust_env is is_trusted
+        asked: list[bytes] = []
+
+        async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+
+        server = await asyncio.start_server(proxy, "127.0.0.1")
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with server, Client(account("https://api.woodpecker.test/rest")) as client:
+            with pytest.raises(TryLater):
+                await client.pause(7)
+        assert [each.partition(b"\r\n")[0] for each in asked] == [b"CONNECT api.woodpecker.test:443 HTTP/1.1"]
+        assert KEY.encode() not in asked[0]
+
+    @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+    async def test_a_proxy_of_the_environment_is_not_used_where_it_would_be_given_the_key(
+        self, name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        async with Client(account(sandbox.base_url)) as client:
+            assert await client.pause(CAMPAIGN) == 200
+
+    def test_a_host_that_is_excepted_needs_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("NO_PROXY", "woodpecker.test")
+        # Where a connection would be made to can't be seen without a network.
+        assert module._proxy(httpx.URL("https://api.woodpecker.test/rest")) is None
+        assert module._proxy(httpx.URL("https://api.woodpecker.co/rest")) == "http://127.0.0.1:9"

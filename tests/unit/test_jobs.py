@@ -19,6 +19,7 @@ from rules.patterns import DailyWindows
 from rules.ruleset import Rule, Ruleset, Selector
 from rules.windows import Label
 from scheduler.jobs import TICK, EdgeTrigger, Jobs
+from scheduler.plan import RECHECK
 from tests.scheduler_fakes import DAY, FRIDAY, HOUR, rules_of, weekend
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -113,10 +114,16 @@ def rule(name: str, start: datetime, lasts: timedelta) -> Rule:
 @asynccontextmanager
 async def jobs_of(*rules: Rule) -> AsyncIterator[Wakes]:
     wakes = Wakes()
+    async with running_jobs(wakes, *rules):
+        yield wakes
+
+
+@asynccontextmanager
+async def running_jobs(wakes: Wakes, *rules: Rule) -> AsyncIterator[Jobs]:
     jobs = Jobs(wakes)
     jobs.start(Ruleset(rules))
     try:
-        yield wakes
+        yield jobs
     finally:
         jobs.stop()
         await asyncio.sleep(0)
@@ -186,6 +193,52 @@ class TestJobs:
         assert wakes.calls == []
 
 
+class TestOtherRules:
+    """What `use` replaces, and what it keeps."""
+
+    async def test_the_edges_of_the_new_rules_wake_and_those_of_the_old_ones_do_not(
+        self, clock: FrozenDateTimeFactory
+    ) -> None:
+        wakes, old, new = Wakes(), rule("old", EDGE, HOUR), rule("new", EDGE, HOUR)
+        async with running_jobs(wakes, old) as jobs:
+            jobs.use(Ruleset([new]))
+            clock.move_to(EDGE)
+            await wakes.until(lambda: bool(wakes.calls))
+            await asyncio.sleep(0.02)
+        assert wakes.calls == [("an edge of new", EDGE)]
+
+    async def test_a_rule_of_the_same_name_goes_by_its_new_edges(self, clock: FrozenDateTimeFactory) -> None:
+        later = EDGE + 20 * MILLISECOND
+        wakes = Wakes()
+        async with running_jobs(wakes, rule("quiet", EDGE, HOUR)) as jobs:
+            jobs.use(Ruleset([rule("quiet", later, HOUR)]))
+            clock.move_to(EDGE)
+            await asyncio.sleep(0.04)
+            assert wakes.calls == []
+            clock.move_to(later)
+            await wakes.until(lambda: bool(wakes.calls))
+        assert wakes.calls == [("an edge of quiet", later)]
+
+    async def test_the_tick_and_the_recheck_stay_as_they_were(self, clock: FrozenDateTimeFactory) -> None:
+        wakes = Wakes()
+        async with running_jobs(wakes, rule("old", EDGE, DAY)) as jobs:
+            clock.move_to(FRIDAY + MILLISECOND)
+            jobs.use(Ruleset([rule("new", EDGE, DAY)]))
+            # They go by their start: an exception each minute mustn't put them off.
+            clock.move_to(FRIDAY + RECHECK)
+            await wakes.until(lambda: len(wakes.calls) == 3)
+        assert wakes.reasons() == {"an edge of new", "the tick", "the recheck"}
+
+    async def test_rules_without_any_edge_in_sight_disturb_nothing(self, clock: FrozenDateTimeFactory) -> None:
+        wakes = Wakes()
+        async with running_jobs(wakes, rule("over", FRIDAY - 3 * DAY, HOUR)) as jobs:
+            for _ in range(2):
+                jobs.use(Ruleset([rule("over", FRIDAY - 3 * DAY, HOUR), rule("soon", EDGE, HOUR)]))
+            clock.move_to(EDGE)
+            await wakes.until(lambda: bool(wakes.calls))
+        assert wakes.reasons() == {"an edge of soon"}
+
+
 class TestLateness:
     """A machine that was suspended: the clock goes on by hours while the timer stands."""
 
@@ -199,9 +252,9 @@ class TestLateness:
     async def test_several_edges_that_are_late_wake_once(self, clock: FrozenDateTimeFactory) -> None:
         async with jobs_of(rule("quiet", EDGE, HOUR)) as wakes:
             clock.move_to(FRIDAY + 3 * HOUR)
-            await wakes.until(lambda: len(wakes.calls) == 2)
+            await wakes.until(lambda: len(wakes.calls) == 3)
             await asyncio.sleep(0.02)
-        assert sorted(why for why, _ in wakes.calls) == ["an edge of quiet", "the tick"]
+        assert sorted(why for why, _ in wakes.calls) == ["an edge of quiet", "the recheck", "the tick"]
 
     async def test_the_tick_comes_by_itself_when_its_minute_is_over_and_not_before(
         self, clock: FrozenDateTimeFactory
@@ -213,3 +266,11 @@ class TestLateness:
             assert wakes.reasons() == {"an edge of first"}
             clock.move_to(FRIDAY + TICK)
             await wakes.until(lambda: "the tick" in wakes.reasons())
+            assert "the recheck" not in wakes.reasons()
+
+    async def test_so_does_the_recheck_when_its_five_minutes_are_over(self, clock: FrozenDateTimeFactory) -> None:
+        async with jobs_of(rule("first", EDGE, DAY), rule("second", EDGE + 20 * MILLISECOND, DAY)) as wakes:
+            clock.move_to(EDGE)
+            await wakes.until(lambda: bool(wakes.calls))
+            clock.move_to(FRIDAY + RECHECK)
+            await wakes.until(lambda: "the recheck" in wakes.reasons())

@@ -1,5 +1,6 @@
 """What the daemon records and the verbs read: real SQLite files, each function by what it leaves behind."""
 
+import asyncio
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,12 +16,12 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
-from scheduler.ledger import reports, work
+from scheduler.ledger import calls, reports, work
 from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.records import Custody, Intent, Known, Outcome, Result, Seen, State, error_text
 from scheduler.ledger.reports import AuditFilter
 from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, campaigns, custody, daemons, intents, journal
-from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume
+from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume, writing_to
 
 SECOND = timedelta(seconds=1)
 RETRIED = Result(
@@ -81,6 +82,105 @@ def write(database: Database, work: Callable[[Connection], object] = lambda _: N
 
 
 USES: dict[str, Callable[[Database], None]] = {"create": Database.create, "read": read, "write": write}
+
+
+def dump(connection: Connection) -> dict[str, list[Any]]:
+    """All that calls leave behind."""
+    tables = (intents, attempts, custody, campaigns)
+    return {table.name: [tuple(row) for row in connection.execute(select(table))] for table in tables}
+
+
+class TestTogether:
+    """Many attempts at once leave what they would leave one by one."""
+
+    RESULTS = (
+        SUCCEEDED,
+        replace(SUCCEEDED, reason="paused by an earlier attempt"),
+        RETRIED,
+        Result(outcome=Outcome.FAILED, http_status=404, error_code="X", error_message="gone"),
+        Result(outcome=Outcome.SKIPPED, reason="already paused"),
+    )
+
+    @staticmethod
+    def intents_of(connection: Connection) -> list[Intent]:
+        """Pauses of every kind, and resumes."""
+        kinds: list[dict[str, Any]] = [
+            {"owes_resume": owes, "status_before": status} for owes in (True, False) for status in ("RUNNING", None)
+        ]
+        found = []
+        for number, about in enumerate(kinds * 6):
+            work.store_list(connection, "main", [Seen(campaign=number, name="x", status="RUNNING")], FRIDAY)
+            action = Action.RESUME if number % 6 == 5 else Action.PAUSE
+            intent = recorded(connection, campaign=number, action=action, **about)
+            found.append(owe(connection, intent) if action is Action.RESUME or number % 5 == 0 else intent)
+        return found
+
+    def test_they_leave_the_same(self, tmp_path: Path) -> None:
+        left = []
+        for name in ("together", "alone"):
+            (tmp_path / name).mkdir()
+            with ledger_in(tmp_path / name).writing() as connection:
+                found = self.intents_of(connection)
+                results = [self.RESULTS[number % 5] for number in range(len(found))]
+                ended = FRIDAY + SECOND
+                if name == "together":
+                    numbers = calls.start_attempts(connection, [calls.Start(each, "me", FRIDAY) for each in found])
+                    assert numbers == [1] * len(found)
+                    ends = [calls.End(each, 1, FRIDAY, of, ended) for each, of in zip(found, results, strict=True)]
+                    calls.end_attempts(connection, ends)
+                else:
+                    for each, of in zip(found, results, strict=True):
+                        assert work.start_attempt(connection, each, "me", FRIDAY) == 1
+                        work.finish_attempt(connection, each, 1, of, ended)
+                shown = dump(connection)
+                for rows in shown.values():
+                    rows.sort(key=str)
+                # The order in which attempts were begun is another one.
+                shown["attempts"] = sorted(row[1:] for row in shown["attempts"])
+                left.append(shown)
+        assert left[0] == left[1]
+
+    async def test_one_that_somebody_else_has_stands_in_no_others_way(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            found = [recorded(connection, campaign=number) for number in range(5)]
+            assert work.start_attempt(connection, found[2], "somebody else", FRIDAY) == 1
+        async with writing_to(ledger) as writer:
+            await asyncio.gather(
+                *(writer.submit(calls.start_attempts, calls.Start(each, "me", FRIDAY)) for each in found)
+            )
+            numbers = [
+                await each
+                for each in [writer.submit(calls.start_attempts, calls.Start(each, "me", FRIDAY)) for each in found]
+            ]
+        assert numbers == [None] * 5, "all of them are taken by now"
+        with ledger.reading() as connection:
+            by = {row.campaign: row.claimed_by for row in connection.execute(select(intents))}
+            assert by == {0: "me", 1: "me", 2: "somebody else", 3: "me", 4: "me"}
+            assert len(connection.execute(select(attempts)).all()) == 5
+
+    async def test_one_that_is_not_under_way_is_the_only_fault(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            found = [recorded(connection, campaign=number) for number in range(3)]
+            for each in found[1:]:
+                work.start_attempt(connection, each, "me", FRIDAY)
+        ends = [calls.End(each, 1, FRIDAY, SUCCEEDED, FRIDAY) for each in found]
+        async with writing_to(ledger) as writer:
+            told = await asyncio.gather(
+                *(writer.submit(calls.end_attempts, each) for each in ends), return_exceptions=True
+            )
+        assert [str(each) for each in told] == ["attempt 1 of intent 1 isn't under way", "None", "None"]
+
+    def test_a_claim_that_is_given_back_leaves_nothing(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            intent = recorded(connection)
+            before = dump(connection)
+            calls.start_attempts(connection, [calls.Start(intent, "me", FRIDAY)])
+            calls.give_back(connection, [calls.Start(intent, "somebody else", FRIDAY)])
+            assert the(connection, intents).state == "calling"
+            calls.give_back(connection, [calls.Start(intent, "me", FRIDAY)])
+            after = dump(connection)
+            after["intents"] = [tuple(None if value == "me" else value for value in row) for row in after["intents"]]
+        assert after == before
 
 
 class TestIntents:
@@ -166,6 +266,19 @@ class TestIntents:
             (Action.RESUME, MONDAY, State.MISSED),
         ]
         assert {each.campaign for each in found} == {CAMPAIGN}
+
+    def test_known_changes_may_be_those_since_the_newest_pause_of_each_campaign_too(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            for campaign, due_at in [(1, FRIDAY), (1, FRIDAY - DAY), (2, FRIDAY - 9 * DAY), (2, FRIDAY - 8 * DAY)]:
+                new = new_intent(campaign, due_at=due_at)
+                work.record_decision(connection, new, State.SKIPPED, "x", FRIDAY)
+            work.record_decision(connection, replace(resume(), campaign=2), State.SKIPPED, "x", MONDAY)
+            found = work.known_changes(connection, "main", MONDAY + DAY, with_newest=True)
+        assert [(each.campaign, each.action, each.due_at) for each in found] == [
+            (2, Action.PAUSE, FRIDAY - 8 * DAY),
+            (1, Action.PAUSE, FRIDAY),
+            (2, Action.RESUME, MONDAY),
+        ]
 
     def test_a_decision_ends_a_waiting_intent_once(self, ledger: Database) -> None:
         with ledger.writing() as connection:
@@ -363,6 +476,26 @@ class TestCustody:
         held = Custody(account="main", campaign=CAMPAIGN, taken_at=FRIDAY + timedelta(milliseconds=250), due_at=FRIDAY)
         assert found == ({CAMPAIGN: held} if is_taken else {})
 
+    def test_what_was_paused_unseen_is_left_to_a_person_and_said(self, ledger: Database) -> None:
+        """It's never given back, so it mustn't stay paused without a word."""
+        with ledger.writing() as connection:
+            for due_at in (FRIDAY, FRIDAY + DAY):
+                attempt(connection, recorded(connection, due_at=due_at, status_before=None), SUCCEEDED)
+            (left,) = reports.left_campaigns(connection)
+            line = the(connection, intents, action="resume")
+            assert events(connection) == ["custody not taken"]
+        reason = "nobody knows whether it ran before; left paused for a person to resume"
+        assert (left["campaign"], left["because"]) == (CAMPAIGN, reason)
+        assert (line.state, line.reason) == ("skipped", reason)
+
+    def test_what_is_in_custody_stays_owed_though_it_is_paused_again_unseen(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            attempt(connection, recorded(connection, due_at=FRIDAY + DAY, status_before=None), SUCCEEDED)
+            assert work.custody_of(connection, "main")[CAMPAIGN].due_at == FRIDAY
+            assert reports.left_campaigns(connection) == []
+            assert connection.execute(select(intents).where(intents.c.action == "resume")).all() == []
+
     @pytest.mark.parametrize("outcome", [each for each in Outcome if each.value not in {"succeeded", "interrupted"}])
     def test_a_pause_without_success_takes_nothing(self, ledger: Database, outcome: Outcome) -> None:
         with ledger.writing() as connection:
@@ -458,6 +591,183 @@ class TestCustody:
             row = the(connection, journal)
         assert (row.event, row.account, row.campaign) == ("custody released", "main", CAMPAIGN)
         assert (row.at, row.details) == (MONDAY, {"why": "somebody resumed it"})
+
+
+class TestConfirmed:
+    """Whether anybody has seen that a pause worked which was answered with success."""
+
+    @staticmethod
+    def known(connection: Connection) -> Known:
+        (found,) = work.known_changes(connection, "main", FRIDAY)
+        return found
+
+    def test_a_pause_with_success_is_unconfirmed_until_its_campaign_is_seen_still(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), RETRIED)
+            assert not self.known(connection).is_unconfirmed
+            (intent,) = work.open_intents(connection, "main")
+            attempt(connection, intent, SUCCEEDED)
+            assert (self.known(connection).is_unconfirmed, self.known(connection).answers) == (True, 1)
+            work.confirm(connection, "main", {7}, FRIDAY + MINUTE)
+            work.confirm(connection, "acme", {CAMPAIGN}, FRIDAY + MINUTE)
+            assert self.known(connection).is_unconfirmed
+            work.confirm(connection, "main", {CAMPAIGN, 7}, FRIDAY + MINUTE)
+            work.confirm(connection, "main", {CAMPAIGN}, FRIDAY + HOUR)
+            assert not self.known(connection).is_unconfirmed
+            assert the(connection, intents).confirmed_at == FRIDAY + MINUTE
+
+    def test_a_resume_needs_no_confirmation(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, owe(connection, recorded(connection, action=Action.RESUME)), SUCCEEDED)
+            assert not self.known(connection).is_unconfirmed
+
+    def test_what_had_no_effect_is_tried_again_under_its_own_key(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            again = work.reopen(connection, "main", self.known(connection), "it runs", FRIDAY + MINUTE)
+            assert again is not None
+            assert (again.attempts, again.next_attempt_at, again.waits_since) == (1, FRIDAY + MINUTE, FRIDAY + MINUTE)
+            assert again.may_have_acted
+            assert (self.known(connection).state, self.known(connection).answers) == (State.WAITING, 1)
+            attempt(connection, again, SUCCEEDED, FRIDAY + MINUTE)
+            assert (self.known(connection).state, self.known(connection).answers) == (State.SUCCEEDED, 2)
+            assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
+
+    def test_what_was_confirmed_meanwhile_is_neither_tried_again_nor_given_up(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            known = self.known(connection)
+            work.confirm(connection, "main", {CAMPAIGN}, FRIDAY)
+            assert work.reopen(connection, "main", known, "x", FRIDAY) is None
+            assert not work.give_up(connection, "main", known, "x", FRIDAY)
+            assert self.known(connection).state is State.SUCCEEDED
+
+    def test_what_is_given_up_is_failing_with_its_reason_and_has_a_line_of_its_own_in_the_audit_log(
+        self, ledger: Database
+    ) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            assert work.give_up(connection, "main", self.known(connection), "still running", FRIDAY + MINUTE)
+            (failing,) = reports.failing_changes(connection, FRIDAY + HOUR)
+            assert (failing["error"], failing["attempts"]) == ("still running", 1)
+            lines = reports.audit_lines(connection, AuditFilter())
+        assert [(line["outcome"], line["reason"]) for line in lines][-1] == ("failed", "still running")
+
+    def test_the_last_change_of_each_campaign_is_known(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection, campaign=1), SUCCEEDED, FRIDAY)
+            attempt(connection, recorded(connection, campaign=2), SUCCEEDED, FRIDAY + HOUR)
+            attempt(connection, recorded(connection, campaign=3), SUCCEEDED, FRIDAY + HOUR)
+            attempt(connection, recorded(connection, campaign=4), RETRIED, FRIDAY + HOUR)
+            attempt(connection, recorded(connection, campaign=5, account="acme"), SUCCEEDED, FRIDAY + HOUR)
+            given_back = owe(connection, recorded(connection, campaign=4, action=Action.RESUME))
+            attempt(connection, given_back, SUCCEEDED, FRIDAY + HOUR)
+            overtaken = work.record_intent(connection, resume(new_intent(3)), MONDAY)
+            assert overtaken is not None
+            attempt(connection, overtaken, SUCCEEDED, FRIDAY + 2 * HOUR)
+            assert work.last_changes(connection, "main", FRIDAY + HOUR) == {
+                2: Action.PAUSE,
+                3: Action.RESUME,
+                4: Action.RESUME,
+            }
+
+
+class TestLeft:
+    """What can't be given back is owed no more, and stays in sight."""
+
+    @staticmethod
+    def left(connection: Connection) -> list[tuple[int, datetime, str]]:
+        return [(each["campaign"], each["since"], each["because"]) for each in reports.left_campaigns(connection)]
+
+    def fail(self, connection: Connection, campaign: int = CAMPAIGN, account: str = "main") -> Intent:
+        attempt(connection, recorded(connection, campaign=campaign, account=account), SUCCEEDED)
+        intent = work.record_intent(connection, resume(new_intent(campaign, account=account)), MONDAY)
+        assert intent is not None
+        attempt(connection, intent, Result(outcome=Outcome.FAILED, http_status=409), MONDAY)
+        return intent
+
+    def test_a_resume_that_is_refused_for_good_leaves_it_in_sight_and_owes_nothing(self, ledger: Database) -> None:
+        reason = "it can't be resumed; left paused for a person to resume"
+        with ledger.writing() as connection:
+            self.fail(connection)
+            assert self.left(connection) == [(CAMPAIGN, MONDAY + timedelta(milliseconds=250), reason)]
+            assert reports.held_campaigns(connection) == []
+            assert work.owed(connection, "main", CAMPAIGN) is None
+            assert reports.campaign_record(connection, "main", CAMPAIGN).held_since is None
+            assert the(connection, journal).details == {"why": reason}
+
+    def test_so_does_one_that_has_expired(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            intent = work.record_intent(connection, resume(), MONDAY)
+            assert intent is not None
+            assert work.expire(connection, intent, State.MISSED, "late", MONDAY + DAY)
+            assert [each[:2] for each in self.left(connection)] == [(CAMPAIGN, MONDAY + DAY)]
+
+    def test_no_resume_of_it_is_ever_called_nor_is_it_released_or_left_again(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            again = replace(self.fail(connection), due_at=MONDAY + HOUR)
+            later = work.record_intent(connection, again, MONDAY + HOUR)
+            assert later is not None
+            assert work.start_attempt(connection, later, "me", MONDAY + HOUR) is None
+            assert not work.release(connection, again, "x", MONDAY + HOUR)
+            assert not work.leave(connection, again, "x", MONDAY + HOUR)
+            assert len(self.left(connection)) == 1
+
+    @pytest.mark.parametrize(
+        ("statuses", "words"),
+        [
+            ({CAMPAIGN: "RUNNING"}, "RUNNING"),
+            ({CAMPAIGN: "STOPPED"}, "STOPPED"),
+            ({7: "PAUSED"}, "not listed any more"),
+        ],
+    )
+    def test_it_ends_when_a_list_shows_that_it_is_paused_no_more(
+        self, ledger: Database, statuses: dict[int, str], words: str
+    ) -> None:
+        with ledger.writing() as connection:
+            self.fail(connection)
+            attempt(connection, recorded(connection, campaign=2), SUCCEEDED)
+            assert work.take_up(connection, "acme", statuses, MONDAY) == []
+            assert work.take_up(connection, "main", statuses, MONDAY + HOUR) == [CAMPAIGN]
+            assert self.left(connection) == []
+            assert list(work.custody_of(connection, "main")) == [2]
+            last = connection.execute(select(journal).order_by(journal.c.id.desc())).first()
+            assert last is not None
+            assert (last.event, last.campaign, last.details) == ("a person acted", CAMPAIGN, {"status": words})
+
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_it_stays_while_it_is_paused_or_nobody_knows(self, ledger: Database, status: str | None) -> None:
+        with ledger.writing() as connection:
+            self.fail(connection)
+            assert work.take_up(connection, "main", {CAMPAIGN: status}, MONDAY + HOUR) == []
+            assert len(self.left(connection)) == 1
+
+    def test_a_pause_takes_it_anew(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            self.fail(connection)
+            attempt(connection, recorded(connection, due_at=MONDAY + DAY), SUCCEEDED, MONDAY + DAY)
+            assert self.left(connection) == []
+            assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
+
+    def test_an_account_that_is_gone_shows_nothing_any_more(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            self.fail(connection, account="gone")
+            assert work.release_orphans(connection, ["main"], MONDAY) == []
+            assert self.left(connection) == []
+
+
+class TestNotBefore:
+    @pytest.mark.parametrize(("late", "first"), [(-HOUR, timedelta()), (HOUR, HOUR)])
+    def test_what_is_to_wait_is_tried_then_and_waits_on_after_a_restart(
+        self, ledger: Database, late: timedelta, first: timedelta
+    ) -> None:
+        with ledger.writing() as connection:
+            intent = work.record_intent(connection, replace(new_intent(), not_before=FRIDAY + late), FRIDAY)
+            assert intent is not None
+            (found,) = work.open_intents(connection, "main")
+        assert intent.next_attempt_at == found.next_attempt_at == FRIDAY + first
+        assert found.waits_since == FRIDAY
 
 
 class TestLists:
@@ -693,6 +1003,9 @@ class TestStatus:
                 attempt(connection, intent, last)
             recorded(connection, campaign=4)
             assert [each["campaign"] for each in reports.failing_changes(connection, FRIDAY)] == [3]
+            # Tried anew, with success.
+            attempt(connection, recorded(connection, campaign=3, due_at=FRIDAY + HOUR), SUCCEEDED)
+            assert reports.failing_changes(connection, FRIDAY) == []
             assert reports.failing_changes(connection, MONDAY) == []
 
 

@@ -8,12 +8,26 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from rules.ruleset import Action, Ruleset
 from scheduler.ledger.records import Custody, Known, NewIntent, State
-from scheduler.plan import Decided, Due, Release, Situation, Step, Withdraw, plan, why_not_pause, why_not_resume
+from scheduler.plan import (
+    FIRST_WAIT,
+    MOST_ANSWERS,
+    Again,
+    Decided,
+    Due,
+    GiveUp,
+    Release,
+    Situation,
+    Step,
+    Withdraw,
+    plan,
+    why_not_pause,
+    why_not_resume,
+)
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, rules_of, weekend
 
 SATURDAY = FRIDAY + 18 * HOUR
@@ -42,6 +56,7 @@ def known(
     expires_at: datetime | None = None,
     *,
     may_have_acted: bool = False,
+    unconfirmed_after: int = 0,
 ) -> Known:
     return Known(
         campaign=CAMPAIGN,
@@ -50,6 +65,8 @@ def known(
         expires_at=expires_at or at + 3 * DAY,
         state=state,
         may_have_acted=may_have_acted,
+        answers=unconfirmed_after,
+        is_unconfirmed=unconfirmed_after > 0,
     )
 
 
@@ -197,8 +214,12 @@ class TestPauseOnRecord:
         assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", resumed)).due_at == FRIDAY
 
     def test_what_a_person_resumed_inside_is_released_and_left_running(self) -> None:
-        (step,) = planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED), custody=held())
-        assert step == Release(held(), "somebody resumed it inside the window; left running")
+        decided, step = planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED), custody=held())
+        reason = "somebody resumed it inside the window; left running"
+        assert step == Release(held(), reason)
+        assert isinstance(decided, Decided)
+        assert (decided.state, decided.reason) == (State.SKIPPED, reason)
+        assert (decided.intent.action, decided.intent.due_at) == (Action.RESUME, SATURDAY)
 
     def test_what_we_have_given_back_ourselves_is_paused_again(self) -> None:
         """By a clock that was ahead, or by rules that were taken back."""
@@ -209,7 +230,7 @@ class TestPauseOnRecord:
     def test_what_a_person_resumes_after_that_is_left_alone(self) -> None:
         resumed = known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME)
         records = (known(State.SUCCEEDED), resumed, known(State.SUCCEEDED, FRIDAY + 2 * HOUR))
-        (step,) = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=held(FRIDAY + 2 * HOUR))
+        *_, step = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=held(FRIDAY + 2 * HOUR))
         assert isinstance(step, Release)
 
     @pytest.mark.parametrize("state", [each for each in State if each is not State.SUCCEEDED])
@@ -228,6 +249,149 @@ class TestPauseOnRecord:
         """Paused on Friday; the hold on Saturday had nothing to do; a person resumed it on Sunday."""
         records = (known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY_NOON))
         assert planned(INSIDE, SATURDAY_NOON + DAY - HOUR, "RUNNING", *records) == []
+
+
+NO_EFFECT = "paused, says the API, and still running: tried again"
+STRICT = rules_of(
+    "{name: weekend, campaigns: all, enforce: true, pause: {from: Fri 17:00, until: Mon 08:00}}",
+    "{name: monday, campaigns: all, pause: {from: Mon 08:00, until: Mon 12:00}}",
+)
+
+
+class TestWithoutEffect:
+    """A pause that was answered with success, of a campaign that nobody has seen paused since."""
+
+    @pytest.mark.parametrize("custody", [None, held()])
+    def test_what_still_runs_is_paused_again_under_the_same_key_and_stays_ours(self, custody: Custody | None) -> None:
+        futile = known(State.SUCCEEDED, unconfirmed_after=1)
+        assert planned(WEEKEND, FRIDAY + MINUTE, "RUNNING", futile, custody=custody) == [
+            Again("main", futile, NO_EFFECT)
+        ]
+
+    @pytest.mark.parametrize("status", ["PAUSED", "COMPLETED", None])
+    def test_what_does_not_run_or_cannot_be_asked_is_left_as_it_is(self, status: str | None) -> None:
+        futile = known(State.SUCCEEDED, unconfirmed_after=1)
+        assert planned(WEEKEND, FRIDAY + MINUTE, status, futile, custody=held()) == []
+
+    def test_after_several_answers_it_has_failed_and_nothing_is_owed(self) -> None:
+        futile = known(State.SUCCEEDED, unconfirmed_after=MOST_ANSWERS)
+        reason = "still running after 3 pauses that the API has answered with success"
+        assert planned(WEEKEND, FRIDAY + MINUTE, "RUNNING", futile, custody=held()) == [
+            GiveUp("main", futile, reason),
+            Release(held(), reason),
+        ]
+        assert planned(WEEKEND, FRIDAY + MINUTE, "RUNNING", futile) == [GiveUp("main", futile, reason)]
+
+    def test_where_we_have_given_it_back_since_it_is_paused_anew(self) -> None:
+        records = (
+            known(State.SUCCEEDED, unconfirmed_after=1),
+            known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME),
+        )
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", *records)).due_at == SATURDAY
+
+    def test_where_its_time_is_over_it_is_paused_anew(self) -> None:
+        """The rules have changed, and made the window longer."""
+        over = known(State.SUCCEEDED, expires_at=FRIDAY + HOUR, unconfirmed_after=1)
+        assert the_call(planned(WEEKEND, FRIDAY + HOUR, "RUNNING", over)).due_at == FRIDAY + HOUR
+
+    def test_the_pause_of_a_hold_is_tried_again_too(self) -> None:
+        futile = known(State.SUCCEEDED, WEDNESDAY_NOON, expires_at=WEDNESDAY_NOON + DAY, unconfirmed_after=1)
+        (again,) = planned(ALONE, WEDNESDAY_NOON + MINUTE, "RUNNING", futile)
+        assert again == Again("main", futile, NO_EFFECT)
+
+    def test_what_no_rule_wants_any_more_is_not_tried_again(self) -> None:
+        assert planned(NO_RULE, FRIDAY + MINUTE, "RUNNING", known(State.SUCCEEDED, unconfirmed_after=1)) == []
+
+    def test_where_a_hold_is_due_its_pause_is_the_one_call(self) -> None:
+        futile = known(State.SUCCEEDED, unconfirmed_after=1)
+        assert the_call(planned(INSIDE, SATURDAY_NOON, "RUNNING", futile)).due_at == SATURDAY_NOON
+
+
+class TestRefused:
+    """What the API has refused for good is asked of it again, less and less often, while the campaign runs."""
+
+    @pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (8, 640)])
+    def test_the_wait_doubles(self, failures: int, minutes: int) -> None:
+        last = FRIDAY + HOUR
+        records = [known(State.FAILED, last - number * MINUTE) for number in reversed(range(failures))]
+        due_at = last + minutes * MINUTE
+        assert planned(WEEKEND, due_at - TICK, "RUNNING", *records) == []
+        assert the_call(planned(WEEKEND, due_at, "RUNNING", *records)).due_at == due_at
+
+    def test_it_is_over_when_the_clock_is_put_back(self) -> None:
+        failed = known(State.FAILED, FRIDAY + HOUR)
+        assert the_call(planned(WEEKEND, FRIDAY + MINUTE, "RUNNING", failed)).due_at == FRIDAY + MINUTE
+
+    def test_what_was_tried_in_vain_until_it_expired_is_paused_at_once(self) -> None:
+        failed = known(State.FAILED, FRIDAY, expires_at=FRIDAY + MINUTE)
+        assert the_call(planned(WEEKEND, FRIDAY + MINUTE, "RUNNING", failed)).due_at == FRIDAY + MINUTE
+
+
+class TestEnforced:
+    @pytest.mark.parametrize("custody", [None, held()])
+    def test_what_a_person_resumed_is_paused_again_and_owed(self, custody: Custody | None) -> None:
+        intent = the_call(planned(STRICT, SATURDAY, "RUNNING", known(State.SUCCEEDED), custody=custody))
+        assert (intent.due_at, intent.status_before, intent.owes_resume) == (SATURDAY, "RUNNING", True)
+
+    def test_outside_the_windows_of_the_rule_it_is_left_running(self) -> None:
+        records = known(State.SUCCEEDED, expires_at=MONDAY + 4 * HOUR)
+        *_, step = planned(STRICT, MONDAY + HOUR, "RUNNING", records, custody=held())
+        assert step == Release(held(), "somebody resumed it inside the window; left running")
+
+    def test_while_that_pause_is_on_its_way_there_is_no_other(self) -> None:
+        records = (known(State.SUCCEEDED), known(State.WAITING, SATURDAY))
+        assert planned(STRICT, SATURDAY + HOUR, "RUNNING", *records, custody=held()) == []
+
+    def test_what_was_left_to_a_person_by_a_hold_is_paused_again_and_not_owed(self) -> None:
+        rules = rules_of(
+            "{name: w, campaigns: all, enforce: true, pause: {from: Fri 17:00, until: Mon 08:00}}", HOLD % "Sat 12:00"
+        )
+        records = (known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY_NOON))
+        intent = the_call(planned(rules, SATURDAY_NOON + HOUR, "RUNNING", *records))
+        assert (intent.due_at, intent.owes_resume) == (SATURDAY_NOON + HOUR, False)
+
+
+SPREAD = rules_of(
+    "{name: weekend, campaigns: all, resume: {over: 30m}, pause: {from: Fri 17:00, until: Mon 08:00}}",
+    "{name: sunday, campaigns: all, resume: {over: 10m}, pause: {on: sun}}",
+)
+
+
+class TestSpread:
+    @staticmethod
+    def resumed(rules: Ruleset, campaign: int, now: datetime = MONDAY, account: str = "main") -> NewIntent:
+        one = replace(situation(rules, now, "PAUSED", custody=held()), campaign=campaign, account=account)
+        return the_call(list(plan(one)))
+
+    def test_resumes_are_spread_over_the_longest_time_that_a_rule_of_the_span_asks_for(self) -> None:
+        intents = [self.resumed(SPREAD, 1_000_000 + number) for number in range(300)]
+        places = sorted((each.not_before or MONDAY) - MONDAY for each in intents)
+        assert timedelta() <= places[0]
+        assert places[-1] < 30 * MINUTE
+        # As evenly as by lot: each tenth of the time has about a tenth of them.
+        tenths = [sum(number <= place / (3 * MINUTE) < number + 1 for place in places) for number in range(10)]
+        assert min(tenths) >= 15
+        assert {(each.due_at, each.expires_at) for each in intents} == {(MONDAY, MONDAY + DAY)}
+
+    def test_a_campaign_has_the_same_place_each_time_and_another_one_in_another_account(self) -> None:
+        first = self.resumed(SPREAD, 7)
+        assert self.resumed(SPREAD, 7, MONDAY + HOUR).not_before == first.not_before
+        assert self.resumed(SPREAD, 7, account="acme").not_before != first.not_before
+
+    def test_its_reason_says_that_it_was_asked_for(self) -> None:
+        because = self.resumed(SPREAD, 7).because
+        assert because == "weekend: Fri 17:00 until Mon 08:00; sunday: sun; resumes are spread over 30m"
+
+    def test_the_next_window_is_not_reached(self) -> None:
+        soon = rules_of(
+            "{name: weekend, campaigns: all, resume: {over: 30m}, pause: {from: Fri 17:00, until: Mon 08:00}}",
+            "{name: coffee, campaigns: all, pause: {from: Mon 08:10, until: Mon 08:20}}",
+        )
+        places = [self.resumed(soon, number).not_before for number in range(1, 200)]
+        assert max(place for place in places if place) < MONDAY + 5 * MINUTE
+
+    def test_without_it_they_are_due_at_once(self) -> None:
+        assert self.resumed(WEEKEND, 7).not_before is None
 
 
 class TestHolds:
@@ -408,7 +572,7 @@ class TestGiveBack:
             reason = "more than 24 hours late; left paused for a person to resume"
             assert isinstance(step, Decided)
             assert (step.state, step.reason) == (State.MISSED, reason)
-            assert more == [Release(held(), reason)]
+            assert more == [Release(held(), reason, is_left=True)]
         else:
             assert isinstance(step, Due)
             assert more == []
@@ -469,7 +633,7 @@ class TestRuleGone:
         skip, release = planned(NO_RULE, SATURDAY, "PAUSED", custody=ours, rules_since=SATURDAY - DAY)
         assert isinstance(skip, Decided)
         assert skip.state is State.MISSED
-        assert release == Release(ours, skip.reason)
+        assert release == Release(ours, skip.reason, is_left=True)
 
     def test_a_rule_that_is_still_quiet_keeps_it(self) -> None:
         assert planned(WEEKEND, SATURDAY, "PAUSED", known(State.SUCCEEDED), custody=held(FRIDAY + HOUR)) == []
@@ -597,6 +761,34 @@ class TestLeftPaused:
         assert isinstance(release, Release)
 
 
+class TestMoved:
+    """It was paused on Friday for the rules of its folder, and is moved to one with other rules."""
+
+    WINDOW = "{name: window, campaigns: all, resume: false, pause: {on: sat, from: '10:00', until: '11:00'}}"
+    RULES = (rules_of(WINDOW), rules_of(HOLD % "Sat 11:00"))
+    NOON = SATURDAY_NOON
+
+    @pytest.mark.parametrize("rules", RULES)
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_what_these_asked_before_does_not_keep_it_paused(self, rules: Ruleset, status: str | None) -> None:
+        before = situation(rules, self.NOON, status, known(State.SUCCEEDED), custody=held())
+        steps = list(plan(replace(before, moved_at=self.NOON)))
+        calls = [step.intent for step in steps if isinstance(step, Due)]
+        assert [(intent.action, intent.due_at) for intent in calls] == [(Action.RESUME, self.NOON)]
+        decided = [(step.state, step.reason) for step in steps if isinstance(step, Decided)]
+        assert decided == [(State.SKIPPED, "its rule wasn't for this campaign yet")] * (rules is self.RULES[1])
+
+    @pytest.mark.parametrize("rules", RULES)
+    def test_what_they_ask_after_it_does(self, rules: Ruleset) -> None:
+        before = situation(rules, self.NOON, "PAUSED", known(State.SUCCEEDED), custody=held())
+        steps = list(plan(replace(before, moved_at=self.NOON - 3 * HOUR)))
+        assert [type(step) for step in steps if not isinstance(step, Decided)] == [Release]
+
+    def test_one_that_runs_is_paused_by_a_hold_that_is_not_too_late(self) -> None:
+        before = situation(self.RULES[1], self.NOON, "RUNNING")
+        assert the_call(list(plan(replace(before, moved_at=self.NOON)))).due_at == self.NOON - HOUR
+
+
 class TestCatchUp:
     QUICK = "{name: quick, campaigns: all, catch_up: 30m, pause: {at: Wed 12:00}}"
     PATIENT = "{name: patient, campaigns: all, catch_up: 48h, pause: {at: Wed 12:00}}"
@@ -662,6 +854,15 @@ class TestAlwaysQuiet:
     def test_what_a_person_resumed_is_left_running_at_new_year_too(self, now: datetime) -> None:
         done = known(State.SUCCEEDED, FRIDAY, expires_at=FRIDAY.replace(year=2029))
         assert planned(self.ALWAYS, now, "RUNNING", done) == []
+
+    @pytest.mark.parametrize("years", [3, 10])
+    def test_and_however_long_ago_that_was(self, years: int) -> None:
+        done = known(State.SUCCEEDED, FRIDAY, expires_at=FRIDAY.replace(year=2029))
+        assert planned(self.ALWAYS, FRIDAY + years * 365 * DAY, "RUNNING", done) == []
+
+    def test_a_hold_that_a_person_has_ended_before_is_none_of_its_pauses(self) -> None:
+        done = known(State.SUCCEEDED, FRIDAY - 30 * DAY, expires_at=FRIDAY - 29 * DAY)
+        assert the_call(planned(self.ALWAYS, FRIDAY, "RUNNING", done)).due_at == FRIDAY
 
 
 @pytest.mark.parametrize(
@@ -739,12 +940,21 @@ def situations(draw: st.DrawFn) -> Situation:
     earlier = _INSTANTS.filter(lambda at: at <= now) if now > FRIDAY - 5 * DAY else st.just(now)
     keys = draw(st.lists(st.tuples(earlier, st.sampled_from(Action)), unique=True, max_size=4))
     records = [
-        known(draw(st.sampled_from(_ENDED)), at, action, may_have_acted=draw(st.booleans()))
+        known(
+            (state := draw(st.sampled_from(_ENDED))),
+            at,
+            action,
+            may_have_acted=draw(st.booleans()),
+            unconfirmed_after=draw(st.integers(0, MOST_ANSWERS + 1))
+            if state is State.SUCCEEDED and action is Action.PAUSE
+            else 0,
+        )
         for at, action in sorted(keys)
     ]
     custody = held(draw(earlier) - MINUTE) if draw(st.booleans()) else None
     since = draw(earlier)
-    return situation(rules, now, draw(_STATUSES), *records, custody=custody, rules_since=since)
+    found = situation(rules, now, draw(_STATUSES), *records, custody=custody, rules_since=since)
+    return replace(found, moved_at=draw(st.none() | earlier))
 
 
 def _key(intent: NewIntent) -> tuple[Action, datetime]:
@@ -763,6 +973,13 @@ def after(before: Situation, steps: Sequence[Step], *, are_answered: bool) -> Si
         match step:
             case Release():
                 custody = None
+            case Again(_, futile, _):
+                # What it does is what comes of its call, and whether that's seen is for the next list.
+                state = State.SUCCEEDED if are_answered else State.WAITING
+                records[futile.action, futile.due_at] = replace(futile, state=state, is_unconfirmed=False)
+                status = "PAUSED" if are_answered else status
+            case GiveUp(_, futile, _):
+                records[futile.action, futile.due_at] = replace(futile, state=State.FAILED, is_unconfirmed=False)
             case Withdraw(_, gone, _):
                 records[gone.action, gone.due_at] = replace(gone, state=State.SKIPPED)
             case Decided(intent, state, _):
@@ -791,7 +1008,8 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
             assert before.custody is not None
             assert before.timeline.span_at(before.now) is None
             assert before.custody.due_at <= before.now
-            assert not before.timeline.holds(before.custody.due_at, before.now + TICK)
+            since = max(before.custody.due_at, before.moved_at or before.custody.due_at)
+            assert not before.timeline.holds(since, before.now + TICK)
             assert not any(
                 each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in before.known
             )
@@ -802,7 +1020,7 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
 @LAW
 def test_one_pass_makes_at_most_one_call_for_a_campaign(before: Situation) -> None:
     """Never two pauses, nor a pause and a resume."""
-    calls = [step for step in plan(before) if isinstance(step, Due)]
+    calls = [step for step in plan(before) if isinstance(step, Due | Again)]
     event(f"calls: {len(calls)}")
     assert len(calls) <= 1
 
@@ -810,7 +1028,7 @@ def test_one_pass_makes_at_most_one_call_for_a_campaign(before: Situation) -> No
 @given(st.data())
 @LAW
 def test_what_runs_in_a_span_is_paused_unless_a_record_says_why_not(data: st.DataObject) -> None:
-    """Quiet when in doubt: only a pause that's on its way, or had success in the same span, stops another."""
+    """Quiet when in doubt: what stops another is one on its way, or with success, or that was refused just now."""
     inside = st.integers(0, 62 * 60).map(lambda minutes: FRIDAY + minutes * MINUTE)
     rules = data.draw(st.sampled_from([WEEKEND, AT_START, INSIDE, BEFORE]))
     now = data.draw(inside)
@@ -818,6 +1036,8 @@ def test_what_runs_in_a_span_is_paused_unless_a_record_says_why_not(data: st.Dat
     times = data.draw(st.lists(inside.filter(lambda at: at < now), unique=True, max_size=3)) if now > FRIDAY else []
     states = st.sampled_from([State.FAILED, State.SKIPPED, State.MISSED])
     records = [known(data.draw(states), at) for at in sorted(times)]
+    refused = [each.due_at for each in records if each.state is State.FAILED]
+    assume(not refused or refused[-1] + FIRST_WAIT * 2 ** (len(refused) - 1) <= now)
     steps = planned(rules, now, "RUNNING", *records, custody=data.draw(st.sampled_from([None, held()])))
     assert [step.intent.action for step in steps if isinstance(step, Due)] == [Action.PAUSE]
 
@@ -843,7 +1063,7 @@ def test_every_step_is_wanted_now(before: Situation) -> None:
         if isinstance(step, Release):
             assert step.custody == before.custody
             continue
-        if isinstance(step, Withdraw):
+        if isinstance(step, Withdraw | Again | GiveUp):
             assert step.known in before.known
             assert before.now < step.known.expires_at
             continue

@@ -102,6 +102,23 @@ def test_what_an_older_version_had_tried_is_known_to_have_been_refused_or_not(
     assert rows == [may_have_acted, False]
 
 
+def test_what_an_older_version_had_paused_counts_as_seen_paused(database: Database) -> None:
+    """Or what a person has resumed since would be paused again after the upgrade."""
+    at, then = "2026-11-27T16:00:00.000000Z", "2026-11-27T16:00:01.000000Z"
+    with database.writing() as connection:
+        migrate(connection, "0002")
+        columns = "id, account, campaign, action, due_at, expires_at, rules, because, state, recorded_at"
+        rows = [("pause", "succeeded"), ("pause", "succeeded"), ("pause", "failed"), ("resume", "succeeded")]
+        for number, (action, state) in enumerate(rows):
+            values = f"{number}, 'main', {number}, '{action}', '{at}', '{at}', '[]', 'x', '{state}', '{at}'"
+            connection.execute(text(f"INSERT INTO intents ({columns}) VALUES ({values})"))  # noqa: S608 -- our own text
+        attempt = text("INSERT INTO attempts (intent_id, number, started_at, finished_at) VALUES (0, 1, :at, :then)")
+        connection.execute(attempt, {"at": at, "then": then})
+        migrate(connection, "head")
+        confirmed = connection.execute(text("SELECT confirmed_at FROM intents ORDER BY id")).scalars().all()
+    assert confirmed == [then, at, None, None]
+
+
 def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(database: Database) -> None:
     schema.upgrade(database)
     with database.writing() as connection:

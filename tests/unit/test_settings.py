@@ -121,13 +121,12 @@ class TestKeys:
         settings = load(written(file, "credential: woodpecker"), environment)
         assert (settings.accounts[0].api_key, settings.unchecked) == (KEY, ())
 
-    def test_outside_the_service_a_credential_is_a_warning_and_not_an_error(self, file: Path) -> None:
+    def test_outside_the_service_a_credential_is_a_note_and_not_an_error(self, file: Path) -> None:
         settings = load(written(file, "credential: woodpecker"), {})
         assert settings.accounts == ()
-        (warning,) = settings.unchecked
-        assert warning.is_warning
-        assert str(warning) == (
-            "2:31: accounts.main.credential: warning: systemd credentials are there for the service only; not checked"
+        (note,) = settings.unchecked
+        assert str(note) == (
+            "2:31: accounts.main.credential: note: systemd credentials are there for the service only; not checked"
         )
 
     def test_who_needs_every_key_is_refused_with_what_to_do(self, file: Path) -> None:

@@ -6,28 +6,33 @@ month         as pages of a calendar
 subscription  as an iCalendar file
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
-from rules.ruleset import Edge, Ruleset, Subject, Timeline
+from rules.overrides import Override
+from rules.ruleset import Action, Edge, Ruleset, Subject, Timeline
+from rules.timeline import TICK
 from scheduler.cli import options, output
 from scheduler.cli.plan import month, rows, text
 from scheduler.cli.plan.rows import Planned
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
 from scheduler.settings import Settings, load
+from scheduler.texts import printable
 
 _DEFAULT_DAYS = 14
 _LONGEST_DAYS = 3660
 _NOTHING = "nothing happens in that time"
+_NOTHING_ELSE = "nothing else happens in that time"
 
 
 @click.command(name="plan")
 @options.config
+@options.database
 @click.option("--from", "start", metavar="T", help="From this date or instant on.  [default: now]")
 @click.option("--to", "end", metavar="T", help="Up to this date or instant, itself not included.")
 @click.option("--days", type=click.IntRange(1, _LONGEST_DAYS), help=f"How many days, without --to.  [{_DEFAULT_DAYS}]")
@@ -37,6 +42,7 @@ _NOTHING = "nothing happens in that time"
 @options.output_format("text", "json", "csv", "ics")
 def command(
     file: Path,
+    database: str | None,
     start: str | None,
     end: str | None,
     days: int | None,
@@ -49,7 +55,7 @@ def command(
 
     Windows of one campaign are merged over all rules. `all` stands for the campaigns that no rule names, and `folder`
     or `name` for those that a rule selects so: which they are is only known online. No call is made, and no key is
-    needed. The ics form is for calendars to subscribe to.
+    needed. Exceptions that people made (`curfew overrides`) count. The ics form is for calendars to subscribe to.
 
     \b
     Examples:
@@ -64,12 +70,20 @@ def command(
     if as_months and form != "text":
         raise WrongUse(f"--calendar is for people: it doesn't go with --format {form}")
     first, last = _span(start, end, days, settings.document.timezone)
+    overrides = options.overrides_of(settings, database, utc_now())
+    ruleset = options.overridden_by(settings, overrides)
     if as_months:
-        _print_months(settings, list(_timelines(settings.ruleset, campaign, rule)), first, last)
-        return
-    edges = _edges(settings.ruleset, first, last, campaign)
-    planned = [_planned(settings.ruleset, *each) for each in edges if rule in (None, *each[1].rules)]
-    _print(settings, planned, first, last, form)
+        _print_months(settings, list(_timelines(ruleset, campaign, rule)), first, last)
+    else:
+        edges = _edges(ruleset, first, last, campaign)
+        planned = [_planned(ruleset, *each) for each in edges if rule in (None, *each[1].rules)]
+        timelines = _timelines(ruleset, campaign, rule) if form in {"text", "ics"} else ()
+        already = [each for each in _already(timelines, first, form) if rule in (None, *each.edge.rules)]
+        _print(settings, already, planned, first, last, form)
+    if form == "text":
+        meanwhile = [each for each in overrides if each.starts_at < last and each.ends_at > first]
+        subjects = list(_timelines(ruleset, campaign, rule)) if meanwhile else []
+        _print_overrides(settings, meanwhile, subjects)
 
 
 def _span(start: str | None, end: str | None, days: int | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -98,12 +112,38 @@ def _planned(ruleset: Ruleset, subject: Subject, edge: Edge) -> Planned:
     return Planned(subject, edge, bool(kept))
 
 
+def _already(timelines: Iterable[tuple[Subject, Timeline]], at: datetime, form: str) -> Iterator[Planned]:
+    """The pauses of the spans that began before an instant and go on at it, which are no edges of the plan.
+
+    People are told why it's quiet then; an event of a subscription stays as it was before it began.
+    """
+    for subject, timeline in timelines:
+        decision = timeline.decide(at)
+        span = decision.span
+        if span is None or (span.start == at and not span.is_beginless):
+            continue
+        is_left = timeline.is_left_paused(span) and not span.is_endless
+        windows = decision.windows if form == "text" else span.windows
+        pauses = [Edge(span.start, Action.PAUSE, windows, span.until)]
+        if form == "ics" and not span.is_beginless:
+            pauses = [each for each in timeline.edges(span.start, span.start + TICK) if each.action is Action.PAUSE]
+        for edge in pauses:
+            yield Planned(subject, edge, is_left and not edge.is_hold, span.is_beginless)
+
+
 def _of_campaign(ruleset: Ruleset, campaign: int) -> Iterator[Subject]:
     # Also one that no rule names: it may be one of `all`.
     return (Subject(account=account, campaign=campaign) for account in ruleset.accounts())
 
 
-def _print(settings: Settings, planned: Sequence[Planned], first: datetime, last: datetime, form: str) -> None:
+def _print(
+    settings: Settings,
+    already: Sequence[Planned],
+    planned: Sequence[Planned],
+    first: datetime,
+    last: datetime,
+    form: str,
+) -> None:
     if form == "json":
         output.write_json([rows.row(each) for each in planned])
     elif form == "csv":
@@ -112,13 +152,23 @@ def _print(settings: Settings, planned: Sequence[Planned], first: datetime, last
         # Its libraries cost more than the rest of the plan.
         from scheduler.cli.plan import subscription
 
-        click.echo(subscription.as_ics(planned, utc_now()), nl=False)
-    elif planned:
-        width = output.console().width
-        for line in text.lines(planned, first, last, with_accounts=_has_accounts(settings), width=width):
-            output.write_line(line)
+        click.echo(subscription.as_ics([*already, *planned], utc_now()), nl=False)
     else:
-        click.echo(_NOTHING)
+        _print_text(settings, already, planned, first, last)
+
+
+def _print_text(
+    settings: Settings, already: Sequence[Planned], planned: Sequence[Planned], first: datetime, last: datetime
+) -> None:
+    width, with_accounts = output.console().width, _has_accounts(settings)
+    for line in text.already_lines(already, first, with_accounts=with_accounts, width=width):
+        output.write_line(line)
+    if already:
+        click.echo()
+    for line in text.lines(planned, first, last, with_accounts=with_accounts, width=width):
+        output.write_line(line)
+    if not planned:
+        click.echo(_NOTHING_ELSE if already else _NOTHING)
 
 
 def _timelines(ruleset: Ruleset, campaign: int | None, rule: str | None) -> Iterator[tuple[Subject, Timeline]]:
@@ -139,6 +189,18 @@ def _print_months(
     days = first.astimezone(zone).date(), (last - timedelta(microseconds=1)).astimezone(zone).date()
     for line in month.lines(groups, *days, zone):
         output.write_line(line)
+
+
+def _print_overrides(
+    settings: Settings, overrides: Sequence[Override], timelines: Sequence[tuple[Subject, Timeline]]
+) -> None:
+    """What people have changed: of a window that is skipped, nothing else is to be seen."""
+    zone, gap = settings.document.timezone, "\n"
+    for each in overrides:
+        if any(each.bears_on(subject.account, subject.campaign, line.rules) for subject, line in timelines):
+            span = f"{output.local(each.starts_at, zone)} until {output.local(each.ends_at, zone)}"
+            output.write_line(f"{gap}{printable(f'{each}: {span}')}")
+            gap = ""
 
 
 def _has_accounts(settings: Settings) -> bool:

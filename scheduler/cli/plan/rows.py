@@ -13,16 +13,20 @@ COLUMNS: Final = ("at", "action", "account", "campaign", "rules", "because", "lo
 
 
 class Planned(NamedTuple):
-    """An edge, and whom it's for; `is_left_paused`: it begins a span that ends without a resume."""
+    """An edge, and whom it's for; `is_left_paused`: it begins a span that ends without a resume.
+
+    `is_beginless`: it's the pause of a span that began longer ago than anyone looks back.
+    """
 
     subject: Subject
     edge: Edge
     is_left_paused: bool
+    is_beginless: bool = False
 
 
 def row(planned: Planned) -> dict[str, Any]:
     """One edge, as `--format json` has it."""
-    subject, edge, _ = planned
+    subject, edge = planned.subject, planned.edge
     return {
         "at": edge.at,
         "action": str(edge.action),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from rules.ics import PlannedEvent, write_ics
-from rules.ruleset import Action, Edge, Subject
+from rules.ruleset import Action
 from scheduler.cli.plan.rows import Planned
 
 
@@ -19,10 +19,10 @@ def as_ics(planned: Iterable[Planned], stamp: datetime) -> bytes:
 
 def _events(planned: Iterable[Planned]) -> Iterator[PlannedEvent]:
     for each in planned:
-        subject, edge, _ = each
+        subject, edge = each.subject, each.edge
         if edge.action is Action.PAUSE:
             yield PlannedEvent(
-                uid=_uid(subject, edge),
+                uid=_uid(each),
                 start=edge.at,
                 end=edge.until,
                 summary=f"{subject.text}: {'; '.join(edge.because)}",
@@ -30,15 +30,17 @@ def _events(planned: Iterable[Planned]) -> Iterator[PlannedEvent]:
             )
 
 
-def _uid(subject: Subject, edge: Edge) -> str:
+def _uid(planned: Planned) -> str:
+    subject, edge = planned.subject, planned.edge
     kind = "hold" if edge.is_hold else "pause"
-    at = f"{edge.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    # How far back a span without a beginning was followed is another instant each year.
+    at = "always" if planned.is_beginless else f"{edge.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     whom = hashlib.sha256(f"{subject.account}\n{subject.text}".encode()).hexdigest()[:16]
     return f"{at}-{kind}-{whom}@curfew"
 
 
 def _description(planned: Planned) -> str:
-    subject, edge, is_left_paused = planned
+    subject, edge, is_left_paused, _ = planned
     end = "Given back at the end, if Curfew paused it."
     if edge.is_hold or is_left_paused:
         end = "Left paused until a person resumes it."

@@ -51,13 +51,40 @@ def lines(
         yield from event.lines
 
 
+def already_lines(already: Iterable[Planned], at: datetime, *, with_accounts: bool, width: int) -> Iterator[str]:
+    """Who is quiet at an instant, since when and until when: the edges are pauses that came before it."""
+    groups: dict[tuple[str, Edge, bool, bool], list[str]] = {}
+    for subject, edge, is_left_paused, is_beginless in already:
+        groups.setdefault((subject.account, edge, is_left_paused, is_beginless), []).append(subject.text)
+    for (account, edge, is_left_paused, is_beginless), campaigns in groups.items():
+        zone = ZoneInfo(edge.zone)
+        since = "longer ago than anyone looks back" if is_beginless else _day_and_time(edge.at.astimezone(zone))
+        until = _day_and_time(edge.until.astimezone(zone)) if edge.until else ""
+        end = f"until {until}{', then left paused' if is_left_paused else ''}" if until else "with no end in sight"
+        whom = printable(_whom(account, campaigns, with_accounts=with_accounts))
+        words = f"quiet already at {_day_and_time(at.astimezone(zone))}: {whom}, since {since} {end}"
+        first, *others = _folded(words, width)
+        yield click.style(first, **_STYLES["pause"])
+        yield from (f"    {other}" for other in others)
+        for because in edge.because:
+            yield from (f"  {part}" for part in _folded(printable(because), width - 2))
+
+
+def _whom(account: str, campaigns: Sequence[str], *, with_accounts: bool) -> str:
+    return f"{account}: {', '.join(campaigns)}" if with_accounts else ", ".join(campaigns)
+
+
+def _day_and_time(local: datetime) -> str:
+    return f"{local:%a %Y-%m-%d} {_time(local)}"
+
+
 def _edges(planned: Sequence[Planned], width: int, *, with_accounts: bool) -> Iterator[_Event]:
     groups: dict[tuple[str, Edge, bool], list[str]] = {}
-    for subject, edge, is_left_paused in planned:
+    for subject, edge, is_left_paused, _ in planned:
         groups.setdefault((subject.account, edge, is_left_paused), []).append(subject.text)
     for (account, edge, is_left_paused), campaigns in groups.items():
         zone = ZoneInfo(edge.zone)
-        whom = ", ".join(campaigns) if not with_accounts else f"{account}: {', '.join(campaigns)}"
+        whom = _whom(account, campaigns, with_accounts=with_accounts)
         end = f"{_until(edge, zone)}{', then left paused' if is_left_paused else ''}"
         yield _Event(edge.at, zone, list(_edge_lines(edge, f"{printable(whom)}{end}", zone, width)))
 
@@ -86,8 +113,7 @@ def _until(edge: Edge, zone: ZoneInfo) -> str:
     if edge.until is None:
         return ", with no end in sight"
     there, here = edge.until.astimezone(zone), edge.at.astimezone(zone)
-    day = "" if there.date() == here.date() else f"{there:%a %Y-%m-%d} "
-    return f" until {day}{_time(there)}"
+    return f" until {_time(there) if there.date() == here.date() else _day_and_time(there)}"
 
 
 def _time(local: datetime) -> str:
