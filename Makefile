@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property benchmark check format lock wheel clean help
+.PHONY: demo test property faults benchmark check format lock wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
 	@echo "make test      lint, types and all tests (what CI runs)"
 	@echo "make property  search with the properties for minutes; says how many examples ran"
-	@echo "make benchmark measure the rules against what a user would use instead; a minute"
+	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
+	@echo "make benchmark how fast it is, against what one would use instead: a quarter of an hour"
 	@echo "make check     lint, format and types only"
 	@echo "make format    let ruff rewrite what it can"
 	@echo "make wheel     build dist/*.whl"
@@ -44,8 +45,12 @@ test: check
 property: $(READY)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/property --numprocesses=2 --dist=worksteal
 
+faults: $(READY)
+	@CURFEW_FAULTS=2000 $(BIN)/python -m pytest tests/integration/test_faults.py
+
 benchmark: $(READY)
 	@$(BIN)/python -m benchmarks.rules
+	@$(BIN)/python -m benchmarks.lanes
 
 format: $(READY)
 	@$(BIN)/ruff check --fix $(SOURCES)

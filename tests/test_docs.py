@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_no_command_of_the_readme_is_left_out() -> None:
         "curfew status",
         "curfew audit --config /etc/curfew/curfew.yaml",
         "sqlite3 curfew.db",
+        "curfew skip weekend",
     ]
     assert [block for block in blocks("sh") if not any(words in block for words in tested)] == []
 
@@ -97,6 +99,26 @@ def test_the_commands_of_a_first_run(tmp_path: Path, path: str, sandbox: Sandbox
         assert done.returncode == 0, done.stderr
     (command,) = block_with("sqlite3 curfew.db")
     query(command, "curfew.db", tmp_path)
+
+
+def test_the_commands_of_a_person_who_knows_better(tmp_path: Path, path: str) -> None:
+    """In the README's order, on its own example: what is resumed was paused just before."""
+    (tmp_path / "curfew.yaml").write_text(blocks("yaml")[0])
+    assert shell("curfew db upgrade", tmp_path, PATH=path).returncode == 0
+    said = []
+    # Its dates will have been one day.
+    to_come = str(datetime.now(UTC).date() + timedelta(days=30))
+    for command in block_with("curfew skip weekend"):
+        done = shell(command.replace("2026-12-01", to_come), tmp_path, PATH=path, CURFEW_AUTHOR="ada")
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert [text.partition(",")[0] for text in said[:4]] == [
+        "override 1: skip rule weekend",
+        "override 2: extend rule weekend",
+        "override 3: pause campaign 1234567",
+        "override 4: resume campaign 1234567",
+    ]
+    assert said[5].startswith("revoked override 2: ")
 
 
 def run_until_ready(command: str, folder: Path, path: str) -> int:

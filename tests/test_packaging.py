@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.ledger.tables import REVISION
 from tests.acceptance.processes import environment, sandbox_process, wait_until, window, write_rules
 from tests.readme import ROOT, block_with
 
@@ -64,7 +65,7 @@ def test_the_installed_command_makes_its_ledger_and_pauses(installed: Path, else
         write_rules(elsewhere, sandbox.base_url, window(-timedelta(hours=1), timedelta(hours=1)))
         assert curfew("check").returncode == 0
         upgraded = curfew("db", "upgrade")
-        assert upgraded.stdout.strip().endswith("from nothing to 0002"), upgraded.stderr
+        assert upgraded.stdout.strip().endswith(f"from nothing to {REVISION}"), upgraded.stderr
         with subprocess.Popen([str(installed), "run"], env=environment(), stderr=subprocess.DEVNULL) as daemon:
             try:
                 wait_until(lambda: set(sandbox.statuses().values()) == {"PAUSED"}, "the campaign is paused")

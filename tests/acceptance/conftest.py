@@ -10,7 +10,8 @@ from tests.acceptance.command_line import FILE, Curfew
 @pytest.fixture
 def curfew(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Curfew:
     """The command line, without what the developer's own environment says to it."""
-    for name in ("CURFEW_CONFIG", "CURFEW_DATABASE", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "COLUMNS"):
+    own = ("CURFEW_CONFIG", "CURFEW_DATABASE", "CURFEW_AUTHOR", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "COLUMNS")
+    for name in own:
         monkeypatch.delenv(name, raising=False)
     return Curfew(monkeypatch, capsys)
 

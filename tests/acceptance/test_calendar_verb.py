@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rules.calendars import last_year_of_data
 from scheduler.ledger import work
 from scheduler.ledger.records import FILE_LOADED
 from scheduler.loading import facts
@@ -68,6 +69,18 @@ class TestDays:
     def test_a_year_without_days_is_said(self, curfew: Curfew, tmp_path: Path) -> None:
         with_days(tmp_path)
         assert curfew.lines("calendar", "company", "--year", "2030", cwd=tmp_path) == ["company has no days in 2030"]
+
+    def test_where_a_countrys_data_ends_is_said_of_a_year_beyond(self, curfew: Curfew, tmp_path: Path) -> None:
+        with_days(tmp_path, lanka="{country: LK}")
+        last = last_year_of_data("LK")
+        ends = f"the data for LK ends in {last}"
+        assert ends not in curfew.lines("calendar", "lanka", "--year", str(last), cwd=tmp_path)
+        assert curfew.lines("calendar", "lanka", "--year", str(last + 1), cwd=tmp_path) == [
+            f"lanka has no days in {last + 1}",
+            ends,
+        ]
+        done = curfew("calendar", "lanka", "--year", str(last + 1), "--format", "json", cwd=tmp_path)
+        assert (done.stdout, done.stderr) == ("[]\n", f"{ends}\n")
         assert curfew.rows("calendar", tmp_path, "company", "--year", "2030") == []
 
     def test_what_is_included_added_and_taken_away_is_resolved(self, curfew: Curfew, tmp_path: Path) -> None:
@@ -76,7 +89,7 @@ class TestDays:
         rows = curfew.rows("calendar", tmp_path, "office", "--year", "2026")
         assert [(row["date"], row["name"]) for row in rows if row["date"] > "2026-12"] == [
             ("2026-12-23", "office"),
-            ("2026-12-24", "company"),
+            ("2026-12-24", "company; Christmas Eve"),
             ("2026-12-26", "Second Day of Christmas"),
             ("2026-12-28", "company"),
             ("2026-12-29", "company"),

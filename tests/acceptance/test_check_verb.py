@@ -50,11 +50,11 @@ class TestWarnings:
         assert done.returncode == 0
         unchecked, country, never = done.stderr.splitlines()
         assert unchecked == (
-            "curfew.yaml:2:31: accounts.main.credential: warning: "
+            "curfew.yaml:2:31: accounts.main.credential: note: "
             "systemd credentials are there for the service only; not checked"
         )
         assert country.startswith(f"curfew.yaml:3:32: {GERMANY}")
-        assert never == "curfew.yaml:6:43: rules[1].pause: warning: never comes: no day is left for it"
+        assert never == "curfew.yaml:6:43: rules[1].pause: warning: never comes within 8 years: no day is left for it"
         assert done.stdout.startswith("curfew.yaml: right, with 2 warnings (2 rules, 1 account, 1 calendar, ")
 
     def test_if_asked_for_they_fail(self, curfew: Curfew, doubtful: Path) -> None:

@@ -310,7 +310,7 @@ def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
 def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
     curfew("db", "upgrade", cwd=folder)
     (answer,) = curfew.rows("status", folder)
-    assert list(answer) == ["alive", "last_tick_at", "next_edges", "custody", "failing", "zone_data"]
+    assert list(answer) == ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
     assert answer["alive"] is False
     assert answer["last_tick_at"] is None
     assert len(answer["next_edges"]) == 5
@@ -532,10 +532,17 @@ def test_the_status_can_be_read_on_a_terminal(curfew: Curfew, folder: Path) -> N
     fill(folder / "curfew.db", name="Spring offer for all the readers of the newsletter")
     with closing(sqlite3.connect(folder / "curfew.db")) as database:
         database.execute("UPDATE intents SET expires_at = '2199-01-01T00:00:00.000000Z'")
-        database.execute("INSERT INTO custody VALUES ('main', 12, '2026-11-27T16:00:03.000000Z', 2)")
+        database.execute("INSERT INTO custody VALUES ('main', 12, '2026-11-27T16:00:03.000000Z', 2, NULL, NULL)")
+        left = "'2026-11-30T07:00:09.000000Z', 'it can''t be resumed; left paused for a person to resume'"
+        database.execute(f"INSERT INTO custody VALUES ('main', 14, '2026-11-27T16:00:03.000000Z', 2, {left})")  # noqa: S608
         database.commit()
     lines = on_a_terminal(80, "status", cwd=folder)
     assert all(len(line) <= 80 for line in lines)
+    given_up = lines.index("left paused, for a person to resume")
+    assert lines[given_up + 2 : given_up + 4] == [
+        "Mon 2026-11-30, +01:00",
+        "08:00:09  14        it can't be resumed; left paused for a person to resume",
+    ]
     held, failing = lines.index("held paused, to be resumed"), lines.index("failing")
     assert lines[held + 2 : held + 4] == [
         "Fri 2026-11-27, +01:00",

@@ -98,7 +98,7 @@ class TestText:
     def test_a_change_in_a_zone_that_nothing_happens_in_is_not_marked(self, curfew: Curfew, tmp_path: Path) -> None:
         write_file(tmp_path, [NIGHTS.replace("name: nights", "name: nights, timezone: Asia/Kathmandu")])
         lines = curfew.lines("plan", "--from", "2027-03-27", "--to", "2027-03-29", cwd=tmp_path)
-        assert len([line for line in lines if "+05:45" in line]) == 4
+        assert len([line for line in lines if line.startswith("  ") and "+05:45" in line]) == 4
         assert not any("clocks" in line for line in lines)
 
     def test_each_edge_is_in_the_time_of_its_rule_and_the_days_are_those_of_its_zone(
@@ -183,6 +183,51 @@ class TestText:
         lines = curfew.lines("plan", "--from", "2026-11-27", "--to", "2026-11-28", cwd=tmp_path)
         assert lines[1] == "  10:00:30+01:00 pause  11 until 11:00+01:00"
         assert lines[3] == "  11:00+01:00   resume 11"
+
+    def test_who_is_quiet_already_stands_before_what_happens(self, curfew: Curfew, tmp_path: Path) -> None:
+        rules = [
+            "name: shutdown, campaigns: [11, 12], pause: {from: 2026-12-23 16:00, until: 2027-01-02 08:00}",
+            "name: stop, campaigns: [12], pause: {at: 2027-01-01 12:00}",
+            f"name: weekend, campaigns: [13], {WEEKEND}",
+        ]
+        write_file(tmp_path, rules)
+        assert curfew.lines("plan", "--from", "2026-12-28", "--to", "2026-12-29", cwd=tmp_path) == [
+            "quiet already at Mon 2026-12-28 00:00+01:00: 11, since Wed 2026-12-23 16:00+01:00 "
+            "until Sat 2027-01-02 08:00+01:00",
+            "  shutdown: 2026-12-23 16:00 until 2027-01-02 08:00",
+            "quiet already at Mon 2026-12-28 00:00+01:00: 12, since Wed 2026-12-23 16:00+01:00 "
+            "until Sat 2027-01-02 08:00+01:00, then left paused",
+            "  shutdown: 2026-12-23 16:00 until 2027-01-02 08:00",
+            "quiet already at Mon 2026-12-28 00:00+01:00: 13, since Fri 2026-12-25 17:00+01:00 "
+            "until Mon 2026-12-28 08:00+01:00",
+            "  weekend: Fri 17:00 until Mon 08:00",
+            "",
+            "Mon 2026-12-28",
+            "  08:00+01:00   resume 13",
+        ]
+        assert curfew.lines("plan", "--from", "2026-12-28", "--days", "1", "--rule", "stop", cwd=tmp_path) == [
+            "nothing happens in that time"
+        ]
+
+    def test_what_is_always_quiet_says_so_and_not_only_that_nothing_happens(
+        self, curfew: Curfew, tmp_path: Path
+    ) -> None:
+        write_file(tmp_path, ["name: a, campaigns: [11], pause: {on: daily}"])
+        assert curfew.lines("plan", "--from", "2026-11-27", "--days", "3", cwd=tmp_path) == [
+            "quiet already at Fri 2026-11-27 00:00+01:00: 11, since longer ago than anyone looks back "
+            "with no end in sight",
+            "  a: daily",
+            "",
+            "nothing else happens in that time",
+        ]
+        assert curfew.rows("plan", tmp_path, "--from", "2026-11-27", "--days", "3") == []
+
+    def test_a_span_that_begins_with_the_range_is_an_edge_and_not_quiet_already(
+        self, curfew: Curfew, tmp_path: Path
+    ) -> None:
+        write_file(tmp_path, ["name: a, campaigns: [11], pause: {on: 2026-11-27}"])
+        lines = curfew.lines("plan", "--from", "2026-11-27", "--days", "1", cwd=tmp_path)
+        assert lines[0] == "Fri 2026-11-27"
 
 
 class TestTerminal:
@@ -270,7 +315,11 @@ class TestSubscription:
     def test_a_reader_finds_the_times_and_summaries_of_the_json(self, curfew: Curfew, example: Path) -> None:
         rows = [row for row in curfew.rows("plan", example, *THREE_QUARTERS) if row["action"] == "pause"]
         events = self.ics(curfew, example, *THREE_QUARTERS)
-        found = [(each.start, each.end if "DTEND" in each else None, str(each["SUMMARY"])) for each in events]
+        found = [
+            (each.start, each.end if "DTEND" in each else None, str(each["SUMMARY"]))
+            for each in events
+            if each.start >= datetime.fromisoformat("2027-02-28T23:00Z")
+        ]
         assert found == [
             (
                 datetime.fromisoformat(row["at"]),
@@ -281,6 +330,29 @@ class TestSubscription:
         ]
         assert len(found) > 400
 
+    def test_the_event_of_a_window_under_way_is_the_one_that_it_was(self, curfew: Curfew, tmp_path: Path) -> None:
+        rules = [
+            f"name: weekend, campaigns: [11], {WEEKEND}",
+            f"name: kept, campaigns: [12], resume: false, {WEEKEND}",
+            f"name: held, campaigns: [13], pause: [{{at: 2026-11-27 17:00}}, {{{WEEKEND[8:-1]}}}]",
+        ]
+        write_file(tmp_path, rules)
+        before = self.ics(curfew, tmp_path, "--from", "2026-11-27", "--to", "2026-11-28")
+        during = self.ics(curfew, tmp_path, "--from", "2026-11-28", "--to", "2026-11-29")
+        assert len(before) == 3
+        assert [(each["UID"], each.start, each["SUMMARY"], each["DESCRIPTION"]) for each in during] == [
+            (each["UID"], each.start, each["SUMMARY"], each["DESCRIPTION"]) for each in before
+        ]
+        assert [each.get("DTEND") for each in during] == [each.get("DTEND") for each in before]
+
+    def test_what_is_always_quiet_is_one_event_whatever_the_year(self, curfew: Curfew, tmp_path: Path) -> None:
+        write_file(tmp_path, ["name: a, campaigns: [11], pause: {on: daily}"])
+        (first,), (later,) = (
+            self.ics(curfew, tmp_path, "--from", f"{year}-11-27", "--days", "3") for year in (2026, 2028)
+        )
+        assert first["UID"] == later["UID"]
+        assert "No end is in sight." in first["DESCRIPTION"]
+
     def test_uids_stay_from_one_plan_to_the_next_and_no_two_events_share_one(
         self, curfew: Curfew, example: Path
     ) -> None:
@@ -290,7 +362,10 @@ class TestSubscription:
         assert len(set(first)) == len(first)
         later = self.ics(curfew, example, "--from", "2027-06-01", "--to", "2028-01-01")
         shared = {str(each["UID"]) for each in later} & set(first)
-        assert len(shared) == sum(uid >= "20270601" for uid in first)
+        # What began before and goes on at the first instant of June is in both, too.
+        june = "20270531T220000Z"
+        assert {uid for uid in shared if uid >= june} == {uid for uid in first if uid >= june}
+        assert {str(each["UID"]) for each in later if str(each["UID"]) < june} < shared
 
     def test_the_same_campaign_of_two_accounts_has_two_uids(self, curfew: Curfew, tmp_path: Path) -> None:
         rules = [f"name: {account}, account: {account}, campaigns: [11], {WEEKEND}" for account in ("main", "acme")]

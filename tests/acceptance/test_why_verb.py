@@ -14,6 +14,8 @@ from tests.scheduler_fakes import FRIDAY, HOUR, MINUTE, ledger_in, new_intent
 
 WEEKEND = "pause: {from: Fri 17:00, until: Mon 08:00}"
 SATURDAY = "2026-11-28 12:00"
+HELD = "Sat 2026-11-28 12:00:00+01:00"
+BY_HAND = "until a person resumes it"
 TWO_ACCOUNTS = "{main: {api_key: x}, acme: {api_key: x}}"
 
 
@@ -102,6 +104,66 @@ class TestDecision:
         (answer,) = curfew.rows("why", tmp_path, "11", "--at", SATURDAY)
         assert answer["left_paused_by"] == ["launch: 2026-11-29 18:00 until 19:00", "stop: 2026-11-29 12:00"]
 
+    @pytest.mark.parametrize(
+        ("at", "lines"),
+        [
+            ("2026-11-28 11:59", ["until    no window is in sight", f"hold     {HELD}, then left paused {BY_HAND}"]),
+            ("2026-11-28 12:00", [f"but      left paused by stop: 2026-11-28 12:00 since {HELD} {BY_HAND}"]),
+            ("2026-12-05 12:00", [f"but      left paused by stop: 2026-11-28 12:00 since {HELD} {BY_HAND}"]),
+            ("2026-12-05 12:01", ["until    no window is in sight"]),
+        ],
+    )
+    def test_a_hold_is_told_before_it_comes_and_for_a_week_after(
+        self, curfew: Curfew, tmp_path: Path, at: str, lines: list[str]
+    ) -> None:
+        write_file(tmp_path, ["name: stop, campaigns: [11], pause: {at: 2026-11-28 12:00}"])
+        assert curfew.lines("why", "11", "--at", at, cwd=tmp_path)[2 : 2 + len(lines)] == lines
+
+    def test_a_hold_is_told_for_as_long_as_it_is_made_up_for(self, curfew: Curfew, tmp_path: Path) -> None:
+        write_file(tmp_path, ["name: stop, campaigns: [11], catch_up: 20d, pause: {at: 2026-11-28 12:00}"])
+        assert "left paused by stop" in curfew.lines("why", "11", "--at", "2026-12-18", cwd=tmp_path)[2]
+        assert "left paused by" not in curfew.lines("why", "11", "--at", "2026-12-19", cwd=tmp_path)[2]
+
+    def test_the_next_hold_is_told_only_where_it_comes_before_the_next_window(
+        self, curfew: Curfew, tmp_path: Path
+    ) -> None:
+        rules = [f"name: a, campaigns: [11], {WEEKEND}", "name: stop, campaigns: [11], pause: {at: 2026-12-02 12:00}"]
+        write_file(tmp_path, rules)
+        at = {day: curfew.lines("why", "11", "--at", day, cwd=tmp_path)[2:-1] for day in ("2026-11-26", "2026-12-01")}
+        assert [len(lines) for lines in at.values()] == [1, 2]
+        (answer,) = curfew.rows("why", tmp_path, "11", "--at", "2026-12-03")
+        assert (answer["last_hold_at"], answer["next_hold_at"]) == ("2026-12-02T11:00:00Z", None)
+
+    def test_a_hold_that_a_span_followed_no_longer_says_anything(self, curfew: Curfew, tmp_path: Path) -> None:
+        rules = [f"name: a, campaigns: [11], {WEEKEND}", "name: stop, campaigns: [11], pause: {at: 2026-11-26 12:00}"]
+        write_file(tmp_path, rules)
+        for at, is_left in (("2026-11-26 13:00", True), ("2026-11-30 09:00", False)):
+            lines = curfew.lines("why", "11", "--at", at, cwd=tmp_path)
+            assert any("left paused by" in line for line in lines) is is_left
+
+    @pytest.mark.parametrize("stop", ["resume: false, pause: {on: 2026-11-29}", "pause: {at: 2026-11-29 12:00}"])
+    def test_a_span_that_was_left_paused_is_told_for_a_week_after_its_end(
+        self, curfew: Curfew, tmp_path: Path, stop: str
+    ) -> None:
+        rules = ["name: a, campaigns: [11], pause: {from: 2026-11-27 17:00, until: 2026-11-30 08:00}"]
+        write_file(tmp_path, [*rules, f"name: stop, campaigns: [11], {stop}"])
+        for at, is_left in (("2026-11-30 08:00", True), ("2026-12-07 08:00", True), ("2026-12-07 08:01", False)):
+            lines = curfew.lines("why", "11", "--at", at, cwd=tmp_path)
+            assert any("since Mon 2026-11-30 08:00:00+01:00 until a person" in line for line in lines) is is_left
+
+    def test_a_person_who_has_resumed_it_since_is_believed(
+        self, curfew: Curfew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("scheduler.cli.overriding.utc_now", lambda: datetime(2026, 11, 28, 12, tzinfo=UTC))
+        monkeypatch.setattr("scheduler.cli.why.utc_now", lambda: datetime(2026, 11, 28, 13, tzinfo=UTC))
+        ledger_in(tmp_path)
+        write_file(tmp_path, [f"name: stop, campaigns: [11], pause: [{{at: 2026-11-28 11:00}}, {{{WEEKEND[8:-1]}}}]"])
+        assert "left paused for" in curfew.lines("why", "11", cwd=tmp_path)[5]
+        assert curfew("resume", "11", cwd=tmp_path).returncode == 0
+        lines = curfew.lines("why", "11", cwd=tmp_path)
+        assert ": not quiet" in lines[1]
+        assert not any("left paused" in line for line in lines)
+
     def test_one_that_is_always_quiet_has_neither_beginning_nor_end(self, curfew: Curfew, tmp_path: Path) -> None:
         write_file(tmp_path, ["name: never, campaigns: all, pause: {on: daily}"])
         assert curfew.lines("why", "11", "--at", SATURDAY, cwd=tmp_path)[2:6] == [
@@ -130,6 +192,9 @@ class TestDecision:
                 "seen_at": None,
                 "held_since": None,
                 "changes": [],
+                "overrides": [],
+                "last_hold_at": None,
+                "next_hold_at": None,
             }
         ]
 
