@@ -1,5 +1,6 @@
 """The file as typed values. After it's read, nobody sees a raw mapping."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -215,6 +216,28 @@ def _known_day(value: object, info: ValidationInfo[Names]) -> object:
 DayWord = Annotated[int | str, BeforeValidator(_known_day), DAYS_IN_AN_EDITOR]
 
 
+def wrong_keys(given: Collection[str]) -> tuple[str, str] | None:
+    """Say at which key an entry of `pause` with these keys is of no form, and why; at none ("") if it says nothing."""
+    for key, others, what in (
+        ("cron", {"for"}, "says when it begins; for: says how long it lasts"),
+        ("at", {"on"}, "is a hold: left paused until a person resumes it"),
+    ):
+        if key in given:
+            odd = [each for each in _FORM_KEYS if each in given and each not in {key, *others}]
+            return (odd[0], f"doesn't go with {key}, which {what}") if odd else None
+    if "from" in given:
+        if "until" not in given and "for" not in given:
+            return "from", "needs until, or for"
+        return ("for", "goes instead of until, not with it") if {"until", "for"} <= set(given) else None
+    for key in ("until", "for"):
+        if key in given:
+            return key, "needs from"
+    return None if "on" in given else ("", "doesn't say when; write on, or from and until, or at, or cron")
+
+
+_FORM_KEYS: Final = ("on", "from", "until", "for", "cron", "at")
+
+
 class Entry(_Part):
     """One entry of `pause`: which days, and from when until when. The keys that are given say of which form it is."""
 
@@ -244,25 +267,18 @@ class Entry(_Part):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if self.cron is not None:
-            self._check_only("cron", {"for"}, "says when it begins; for: says how long it lasts")
-        elif self.at is not None:
-            self._check_only("at", {"on"}, "is a hold: left paused until a person resumes it")
+        fields = type(self).model_fields.items()
+        wrong = wrong_keys([info.alias or field for field, info in fields if getattr(self, field) is not None])
+        if wrong is not None:
+            key, message = wrong
+            raise _at(key, message) if key else PydanticCustomError("empty", "{message}", {"message": message})
+        if self.at is not None:
             self._check_begin("at", self.at)
-        elif self.from_ is not None:
-            self._check_window(self.from_)
-        elif self.until is not None or self.for_ is not None:
-            raise _at("until" if self.until is not None else "for", "needs from")
-        elif self.on is None:
-            raise PydanticCustomError("empty", "doesn't say when; write on, or from and until, or at, or cron")
+        if self.from_ is not None:
+            self._check_begin("from", self.from_)
+            if self.until is not None:
+                self._check_until(self.from_, self.until)
         return self
-
-    def _check_only(self, key: str, others: set[str], what: str) -> None:
-        for field, info in type(self).model_fields.items():
-            name = info.alias or field
-            is_form = name not in {key, "except", "between", "months", *others}
-            if is_form and getattr(self, field) is not None:
-                raise _at(name, f"doesn't go with {key}, which {what}")
 
     def _check_begin(self, key: str, moment: Moment) -> None:
         if self.on is None and moment.is_alone:
@@ -271,15 +287,6 @@ class Entry(_Part):
             raise _at(key, "days before or after need on: DAYS, to count from")
         if self.on is not None and (moment.weekday is not None or moment.day is not None):
             raise _at(key, "must be a time alone, since on: says which days")
-
-    def _check_window(self, start: Moment) -> None:
-        if self.until is None and self.for_ is None:
-            raise _at("from", "needs until, or for")
-        if self.until is not None and self.for_ is not None:
-            raise _at("for", "goes instead of until, not with it")
-        self._check_begin("from", start)
-        if self.until is not None:
-            self._check_until(start, self.until)
 
     def _check_until(self, start: Moment, end: Moment) -> None:
         if start.day is not None and end.day is None and end.offset is None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rules.days import parse_days
-from rules.document.models import Document, Names
+from rules.document.models import Document, Names, wrong_keys
 from rules.document.types import got
 from rules.notation import few_hints, nearest
 from rules.source import Path, Problem, Source, SourceError, render
@@ -40,11 +40,34 @@ def _read(source: Source) -> Document:
     except ValidationError as error:
         # Where the text was wrong already, what's said of its value would be a riddle.
         known = {(problem.place, problem.path) for problem in source.problems}
-        found = (_problem(source, each) for each in error.errors(include_url=False))
+        errors = error.errors(include_url=False)
+        found = (*(_problem(source, each) for each in errors), *_hidden_forms(source, errors))
         problems += [problem for problem in found if (problem.place, problem.path) not in known]
     if problems:
         raise SourceError(problems)
     return document
+
+
+def _hidden_forms(source: Source, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
+    """Entries of which a value is wrong and the keys don't go together either: pydantic looks at those only then."""
+    inside = [error for error in errors if error["loc"][2:3] == ("pause",) and len(error["loc"]) > 4]
+    # A misspelt key may be the one that seems to be missing.
+    misspelt = {error["loc"][:4] for error in inside if error["type"] == "extra_forbidden"}
+    for path in sorted({error["loc"][:4] for error in inside} - misspelt, key=str):
+        entry = _found(source.value, path)
+        wrong = wrong_keys([key for key, value in entry.items() if value is not None])
+        if wrong is not None and wrong[0]:
+            yield source.problem((*path, wrong[0]), wrong[1])
+
+
+def _found(value: object, path: Path) -> dict[str, Any]:
+    """The mapping that a path leads to; one value may stand without its list."""
+    for step in path:
+        if isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        elif isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+    return value if isinstance(value, dict) else {}
 
 
 def _mapping(value: object, key: str) -> dict[str, Any]:
