@@ -58,11 +58,12 @@ class Scale:
     accounts: int = 1_000
     campaigns: int = 10
     edges: int = 200
+    rounds: int = 2
     rules: tuple[int, ...] = (100, 10_000)
     idle: timedelta = timedelta(minutes=1)
 
 
-QUICK = Scale(serial=10, accounts=5, campaigns=4, edges=3, rules=(10, 100), idle=timedelta(seconds=1))
+QUICK = Scale(serial=10, accounts=5, campaigns=4, edges=3, rounds=1, rules=(10, 100), idle=timedelta(seconds=1))
 
 
 def serial(scale: Scale) -> Iterator[Row]:
@@ -82,17 +83,24 @@ def side_by_side(scale: Scale) -> Iterator[Row]:
     accounts, campaigns = scale.accounts, scale.campaigns
     wanted = accounts * campaigns
     with sandbox(accounts=accounts, campaigns=campaigns) as api:
-        # The machine isn't equally busy all the time: the loop is measured before and after.
+        # A machine isn't equally busy all the time: they take turns, and the best of each counts.
         bare = [_bare(api, scale.latency, accounts, campaigns)]
-        ours = _curfew(api, scale.latency, accounts, campaigns)
-        bare.append(_bare(api, scale.latency, accounts, campaigns))
-        seconds, theirs = between(ours.until_the_last_pause), min(between(each.calls) for each in bare)
+        runs = []
+        for _ in range(scale.rounds):
+            runs.append(_curfew(api, scale.latency, accounts, campaigns))
+            bare.append(_bare(api, scale.latency, accounts, campaigns))
+        ours = min(runs, key=lambda run: between(run.until_the_last_pause))
+        loop = min(bare, key=lambda run: between(run.calls))
+        seconds, theirs = between(ours.until_the_last_pause), between(loop.calls)
         of = f"{accounts:,} accounts, {campaigns} campaigns each"
         yield _bounded("(b) lanes side by side", of, seconds, theirs, SIDE_BY_SIDE_BOUND)
-        for each in bare:
-            yield "    bare httpx loop", "the same calls", f"{between(each.calls):.2f} s", "", ""
-        busy = min(each.sandbox_busy for each in bare)
-        yield "    the sandbox", "its own processor time in that", f"{busy:.2f} s", f"{busy / theirs:.2f} of it", ""
+        every = ", ".join(f"{between(run.until_the_last_pause):.2f}" for run in runs)
+        yield "", f"the best of {every} s; its processor time", f"{ours.busy:.2f} s", f"{ours.busy / loop.busy:.3f}", ""
+        every = ", ".join(f"{between(run.calls):.2f}" for run in bare)
+        yield "    bare httpx loop", f"the same calls; the best of {every} s", f"{theirs:.2f} s", "", ""
+        yield "", "its processor time", f"{loop.busy:.2f} s", "", ""
+        share = f"{loop.sandbox_busy / theirs:.2f} of a processor"
+        yield "    the sandbox", "its own processor time for that", f"{loop.sandbox_busy:.2f} s", share, ""
         yield "(c) Curfew", f"{wanted:,} pauses", *_losses(ours, wanted), ""
         yield "", "peak memory", _mega(ours.peak_memory), "", ""
         for is_patient in (False, True):
@@ -149,10 +157,11 @@ _ENDED = "intents WHERE state NOT IN ('waiting', 'calling')"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of pausing everything once."""
+    """What came of pausing everything once, and what it took: memory in bytes, processor time in seconds."""
 
     calls: list[Call]
     peak_memory: int = 0
+    busy: float = 0.0
     sandbox_busy: float = 0.0
 
     @property
@@ -168,26 +177,29 @@ class Run:
 
 
 def _curfew(api: Sandbox, latency: timedelta, accounts: int, campaigns: int) -> Run:
-    """The calls of one edge, and the peak memory of the daemon."""
+    """The calls of one edge, with the memory and the processor time of the daemon."""
     api.reset()
     wanted = accounts * campaigns
     edge = _soon(_lead(accounts, wanted))
     rules = [_rule(f"r{number}", f"a{number}" if number else "main", "all", edge) for number in range(accounts)]
     with daemon(_file(api, accounts, rules)) as measured:
         _be_ready(measured, api, wanted, latency, edge)
+        before = measured.processor_seconds
         time.sleep((edge - datetime.now(UTC)).total_seconds())
         wait_until(lambda: measured.ledger.count(_ENDED) == wanted)
-        return Run(calls=[each for each in api.calls() if each.came_at >= edge], peak_memory=measured.peak_memory)
+        busy = measured.processor_seconds - before
+        calls = [each for each in api.calls() if each.came_at >= edge]
+        return Run(calls=calls, peak_memory=measured.peak_memory, busy=busy)
 
 
 def _bare(api: Sandbox, latency: timedelta, accounts: int, campaigns: int) -> Run:
-    """The calls of the bare loop, and the processor time that the sandbox took for them."""
+    """The calls of the bare loop, its processor time, and that of the sandbox."""
     api.reset()
     api.set_latency(latency)
     before = api.processor_seconds
     with program("benchmarks.bare", api.base_url, str(accounts), str(campaigns)) as loop:
-        loop.process.wait()
-    return Run(calls=api.calls(), sandbox_busy=api.processor_seconds - before)
+        told, _ = loop.process.communicate()
+    return Run(calls=api.calls(), busy=float(told), sandbox_busy=api.processor_seconds - before)
 
 
 def _script(api: Sandbox, latency: timedelta, accounts: int, campaigns: int, *, is_patient: bool) -> Run:
@@ -208,7 +220,7 @@ def _script(api: Sandbox, latency: timedelta, accounts: int, campaigns: int, *, 
 
 def _lead(accounts: int, campaigns: int) -> timedelta:
     """How long before its edge a daemon is started: it looks at every account and campaign first."""
-    return timedelta(seconds=7 + accounts / 100 + campaigns / 400)
+    return timedelta(seconds=7 + accounts / 100 + campaigns / 600)
 
 
 def _soon(lead: timedelta) -> datetime:
