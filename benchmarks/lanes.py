@@ -17,7 +17,9 @@ to when the last was answered.
 """
 
 import argparse
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -207,7 +209,7 @@ def _script(api: Sandbox, latency: timedelta, accounts: int, campaigns: int, *, 
     api.reset()
     api.set_latency(latency)
     with tempfile.TemporaryDirectory(prefix="curfew-benchmark-") as folder:
-        edge = _soon(timedelta(seconds=2 + accounts * campaigns / 500))
+        edge = _soon(timedelta(seconds=4 + accounts * campaigns / 500))
         arguments = [api.base_url, str(accounts), str(campaigns), edge.isoformat(), str(Path(folder, "script.db"))]
         options = ["--patient"] if is_patient else []
         peak = 0
@@ -316,9 +318,12 @@ def main() -> None:
     measurements = [measure for letter, measure in letters.items() if letter in chosen.only]
     allow_many_sockets()
     print("| what | of what | result | ratio | bound |\n|---|---|---|---|---|")
-    # What is only to be seen at work needs no machine of its own.
-    with ThreadPoolExecutor(len(letters) if chosen.quick else 1) as pool:
-        for rows in pool.map(lambda measure: list(measure(scale)), measurements):
+    # Whoever ends it ends the processes that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with ThreadPoolExecutor(len(letters)) as pool:
+        # What is only to be seen at work needs no machine of its own.
+        results = (pool.map if chosen.quick else map)(lambda measure: list(measure(scale)), measurements)
+        for rows in results:
             for row in rows:
                 print(f"| {' | '.join(row)} |", flush=True)
 

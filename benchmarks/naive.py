@@ -57,7 +57,8 @@ def main() -> None:
             timer.add_job(script.pause, CronTrigger(**moment, timezone=UTC), args=(account, campaign))
     timer.start()
     print("READY", flush=True)
-    while timer.get_jobs():
+    # One whose time had come before the start is kept, and never called.
+    while any(job.next_run_time for job in timer.get_jobs()):
         time.sleep(0.2)
     timer.shutdown()
 

@@ -195,6 +195,8 @@ def _running(module: str, *arguments: str, **options: Any) -> Iterator[subproces
 
 
 def between(calls: Iterable[Call]) -> float:
-    """The seconds from when the first call came to when the last one was answered."""
+    """The seconds from when the first call came to when the last one was answered; 0 where there was none."""
     every = list(calls)
+    if not every:
+        return 0.0
     return (max(each.answered_at for each in every) - min(each.came_at for each in every)).total_seconds()
