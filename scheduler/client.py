@@ -7,17 +7,14 @@ leaves open is taken as the mildest reading that can't send mail: see "Choices t
 
 import asyncio
 import ssl
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from importlib.util import find_spec
-from types import ModuleType, TracebackType
-from typing import Any, Final, Self, TypeVar, cast
-from urllib.request import getproxies, proxy_bypass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 
@@ -31,14 +28,6 @@ from scheduler.settings import Account
 # Woodpecker lets a request wait for 15 s behind others of its account before it refuses it.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
-_HEADERS: Final = {
-    "accept": "application/json, */*",
-    "accept-encoding": "gzip, deflate",
-    "user-agent": f"curfew/{__version__}",
-}
-_EXTENSIONS: Final = {
-    "timeout": httpx.Timeout(CALL_TIMEOUT.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds()).as_dict()
-}
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_WAIT_SECONDS: Final = 24 * 3600
 # What the ledger can hold.
@@ -46,11 +35,6 @@ _LARGEST_ID: Final = 2**63 - 1
 # How a setting that is on or off may be written.
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-
-# httpcore asks for it several times in each call, and Python searches all its folders again where it isn't there: a
-# quarter of what a call costs. None says so at once (Python's language reference, "The module cache").
-if find_spec("sniffio") is None:
-    sys.modules.setdefault("sniffio", cast(ModuleType, None))
 
 _log = logger()
 
@@ -85,7 +69,21 @@ class Client:
 
     def __init__(self, account: Account, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._account = account
-        self._transport = transport or _transport(account.base_url)
+        secure = account.base_url.startswith("https:")
+        headers = {"x-api-key": account.api_key, "user-agent": f"curfew/{__version__}"}
+        if account.company_id is not None:
+            headers["x-company-id"] = str(account.company_id)
+        self._http = httpx.AsyncClient(
+            base_url=account.base_url,
+            headers=headers,
+            timeout=httpx.Timeout(CALL_TIMEOUT.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds()),
+            # A proxy of the environment would be given the key where TLS doesn't hide it.
+            trust_env=secure,
+            # One call at a time: a second connection would never be used.
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            verify=_tls(),
+            transport=transport,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,7 +91,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.aclose()
+        await self._http.aclose()
 
     async def pause(self, campaign: int) -> int:
         """POST /v2/campaigns/{id}/pause; gives the HTTP status."""
@@ -120,11 +118,9 @@ class Client:
         await self._call("GET", "/v1/me")
 
     async def _call(self, method: str, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
-        request = self._request(method, path, query)
         try:
             async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
-                response = await self._transport.handle_async_request(request)
-                await response.aread()
+                response = await self._http.request(method, path, params=query)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TryLater(f"no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
@@ -132,17 +128,6 @@ class Client:
         if response.is_success:
             return response
         raise self._error(response)
-
-    def _request(self, method: str, path: str, query: Mapping[str, str] | None) -> httpx.Request:
-        """A request for the transport: a client of httpx would add cookies, redirects, authentication and hooks.
-
-        None of them would ever be used, and they are a fifth of what a call costs.
-        """
-        headers = _HEADERS | {"x-api-key": self._account.api_key}
-        if self._account.company_id is not None:
-            headers["x-company-id"] = str(self._account.company_id)
-        url = self._account.base_url.rstrip("/") + path
-        return httpx.Request(method, url, params=query or None, headers=headers, extensions=_EXTENSIONS)
 
     def _read(self, response: httpx.Response, reader: Callable[[Any], _T]) -> _T:
         try:
@@ -178,21 +163,6 @@ class Client:
         shown = text.replace(self._account.api_key, "[key]")
         printable = "".join(letter if letter.isprintable() else " " for letter in shown)
         return printable[:_LONGEST_MESSAGE]
-
-
-def _transport(base_url: str) -> httpx.AsyncBaseTransport:
-    # One call at a time: a second connection would never be used.
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-    return httpx.AsyncHTTPTransport(verify=_tls(), limits=limits, proxy=_proxy(httpx.URL(base_url)))
-
-
-def _proxy(url: httpx.URL) -> str | None:
-    """The proxy of the environment; it would be given the key where TLS doesn't hide it, and isn't used there."""
-    if url.scheme != "https" or proxy_bypass(url.host):
-        return None
-    found = getproxies()
-    proxy = found.get("https") or found.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 @cache
