@@ -119,6 +119,8 @@ def test_the_commands_of_a_person_who_knows_better(tmp_path: Path, path: str) ->
         "override 4: resume campaign 1234567",
     ]
     assert said[5].startswith("revoked override 2: ")
+    assert "resume campaign 1234567" in said[6]
+    assert said[6].endswith("taken back\n")
 
 
 def run_until_ready(command: str, folder: Path, path: str) -> int:
