@@ -16,7 +16,7 @@ help:
 	@echo "make property  search with the properties for minutes; says how many examples ran"
 	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
 	@echo "make benchmark how fast it is, against what one would use instead: a quarter of an hour"
-	@echo "make check     lint, format and types only"
+	@echo "make check     lint, format, types and known vulnerabilities only"
 	@echo "make format    let ruff rewrite what it can"
 	@echo "make wheel     build dist/*.whl"
 	@echo "make lock      write the lock files again from pyproject.toml"
@@ -38,6 +38,10 @@ check: $(READY)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
+	@rm -f $(VENV)/advisories.json
+	@$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip --progress-spinner off --timeout 5 \
+		--format json --output $(VENV)/advisories.json >/dev/null 2>&1 || true
+	@$(BIN)/python .ci/advisories.py $(VENV)/advisories.json
 
 test: check
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup

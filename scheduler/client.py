@@ -6,6 +6,7 @@ leaves open is taken as the mildest reading that can't send mail: see "Choices t
 """
 
 import asyncio
+import json
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -28,6 +29,9 @@ from scheduler.settings import Account
 # Woodpecker lets a request wait for 15 s behind others of its account before it refuses it.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
+# No answer is read further, but for a list: it has a few hundred bytes for each of an account's campaigns.
+_LARGEST_ANSWER: Final = 64 * 1024
+_LARGEST_LIST: Final = 32 * 1024 * 1024
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_WAIT_SECONDS: Final = 24 * 3600
 # What the ledger can hold.
@@ -64,6 +68,21 @@ class CampaignDetail:
     prospect_timezone: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer with its body, which is cut where it's longer than it may be."""
+
+    response: httpx.Response
+    content: bytes
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
 class Client:
     """The calls of one account. Each takes at most `CALL_TIMEOUT`, and raises an `ApiError` where it has no success."""
 
@@ -95,11 +114,11 @@ class Client:
 
     async def pause(self, campaign: int) -> int:
         """POST /v2/campaigns/{id}/pause; gives the HTTP status."""
-        return (await self._call("POST", f"/v2/campaigns/{campaign}/pause")).status_code
+        return (await self._call("POST", f"/v2/campaigns/{campaign}/pause")).status
 
     async def run(self, campaign: int) -> int:
         """POST /v2/campaigns/{id}/run; gives the HTTP status. It would start a draft as well: look first."""
-        return (await self._call("POST", f"/v2/campaigns/{campaign}/run")).status_code
+        return (await self._call("POST", f"/v2/campaigns/{campaign}/run")).status
 
     async def campaign(self, campaign: int) -> CampaignDetail:
         """GET /v2/campaigns/{id}."""
@@ -108,32 +127,35 @@ class Client:
     async def campaigns(self, statuses: Iterable[Status] = ()) -> list[Campaign]:
         """GET /v1/campaign_list; every campaign of the account, or those of some statuses."""
         query = {"status": ",".join(statuses)} if statuses else {}
-        response = await self._call("GET", "/v1/campaign_list", query)
-        if response.status_code == httpx.codes.NO_CONTENT:
+        answer = await self._call("GET", "/v1/campaign_list", query, largest=_LARGEST_LIST)
+        if answer.status == httpx.codes.NO_CONTENT:
             return []
-        return self._read(response, self._entries)
+        return self._read(answer, self._entries)
 
     async def me(self) -> None:
         """GET /v1/me: that the key works."""
         await self._call("GET", "/v1/me")
 
-    async def _call(self, method: str, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, *, largest: int = _LARGEST_ANSWER
+    ) -> _Answer:
+        limit = asyncio.timeout(CALL_TIMEOUT.total_seconds())
         try:
-            async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
-                response = await self._http.request(method, path, params=query)
+            async with limit, self._http.stream(method, path, params=query) as response:
+                answer = _Answer(response, await _content(response, largest))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TryLater(f"no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise TryLater(self._clean(f"{type(error).__name__}: {error}")) from None
         if response.is_success:
-            return response
-        raise self._error(response)
+            return answer
+        raise self._error(answer)
 
-    def _read(self, response: httpx.Response, reader: Callable[[Any], _T]) -> _T:
+    def _read(self, answer: _Answer, reader: Callable[[Any], _T]) -> _T:
         try:
-            return reader(response.json())
+            return reader(answer.json())
         except _UNREADABLE:
-            raise TryLater("the answer can't be read", http_status=response.status_code) from None
+            raise TryLater("the answer can't be read", http_status=answer.status) from None
 
     def _entries(self, body: Any) -> list[Campaign]:
         """The entries of a list, one by one: an odd one is passed over, and doesn't take the others with it."""
@@ -149,13 +171,12 @@ class Client:
             _log.warning("entries of the list can't be read", account=self._account.name, skipped=skipped)
         return found
 
-    def _error(self, response: httpx.Response) -> ApiError:
-        status = response.status_code
-        code, message = _words(response)
-        kind = _kind(status, code)
-        error = kind(self._clean(message), http_status=status, code=self._clean(code) if code else None)
+    def _error(self, answer: _Answer) -> ApiError:
+        code, message = _words(answer)
+        kind = _kind(answer.status, code)
+        error = kind(self._clean(message), http_status=answer.status, code=self._clean(code) if code else None)
         if isinstance(error, TryLater):
-            error.retry_after = _retry_after(response.headers.get("retry-after"))
+            error.retry_after = _retry_after(answer.response.headers.get("retry-after"))
         return error
 
     def _clean(self, text: str) -> str:
@@ -169,6 +190,16 @@ class Client:
 def _tls() -> ssl.SSLContext:
     # Made once: it takes tens of milliseconds and a megabyte, for each of what may be a thousand accounts.
     return httpx.create_ssl_context()
+
+
+async def _content(response: httpx.Response, largest: int) -> bytes:
+    """The body up to so many bytes. One that is longer isn't read to its end, and its connection not used again."""
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > largest:
+            break
+    return bytes(content[:largest])
 
 
 def _campaign(entry: Any) -> Campaign:
@@ -222,10 +253,10 @@ def _kind(status: int, code: str | None) -> type[ApiError]:
     return TryLater
 
 
-def _words(response: httpx.Response) -> tuple[str | None, str]:
+def _words(answer: _Answer) -> tuple[str | None, str]:
     """The code and message of an error answer, in whichever of the three shapes it comes."""
     try:
-        body = response.json()
+        body = answer.json()
     except (ValueError, RecursionError):
         body = None
     match body:
@@ -236,7 +267,7 @@ def _words(response: httpx.Response) -> tuple[str | None, str]:
         case {"title": str(title), "detail": str(message)}:
             return title, message
         case _:
-            return None, response.reason_phrase or "an answer without words"
+            return None, answer.response.reason_phrase or "an answer without words"
 
 
 def _retry_after(value: str | None) -> timedelta | None:

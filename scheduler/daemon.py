@@ -18,6 +18,7 @@ from scheduler import __version__, schema, systemd
 from scheduler.client import Client
 from scheduler.clock import utc_now
 from scheduler.errors import WrongFile
+from scheduler.exposure import exposed_keys
 from scheduler.files import allow_connections
 from scheduler.jobs import TICK, Jobs
 from scheduler.lanes import Lane
@@ -50,7 +51,8 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
     """
     if settings.unchecked:
         raise WrongFile(str(settings.file), settings.unchecked)
-    for problem in advise(settings.source, settings.document, settings.ruleset, utc_now()):
+    advice = advise(settings.source, settings.document, settings.ruleset, utc_now())
+    for problem in (*advice, *exposed_keys(settings, os.environ)):
         _log.warning("surely not meant", place=str(problem.place), path=problem.path, why=problem.message)
     if not allow_connections(len(settings.accounts)):
         _log.warning("more accounts than connections that may be open at once; raise the limit of open files")

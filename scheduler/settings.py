@@ -28,7 +28,7 @@ DEFAULT_FILE: Final = "curfew.yaml"
 DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
 _KEY_SOURCES: Final = ("api_key", "api_key_file", "credential")
 _MAX_KEY_BYTES: Final = 4096
-_VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 # What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
@@ -157,7 +157,7 @@ def database_url(settings: Settings, environment: Environment) -> str:
 def _ledger(text: str, file: Path, environment: Environment) -> str:
     # systemd gives a list where several are asked for; the first is ours.
     folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or file.absolute().parent
-    return url_of(folder / path_of(_expand(text, environment)))
+    return url_of(folder / path_of(expand(text, environment)))
 
 
 def _content(file: Path) -> bytes:
@@ -190,7 +190,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _database_problems(source: Text, file: Path, environment: Environment | None) -> Iterator[Problem]:
     text = source.value.get("database") if isinstance(source.value, dict) else None
-    if not isinstance(text, str) or not text.strip() or (environment is None and _VARIABLE.search(text)):
+    if not isinstance(text, str) or not text.strip() or (environment is None and VARIABLE.search(text)):
         return
     try:
         _ledger(text, file, environment or {})
@@ -243,9 +243,9 @@ def _key_source(spec: AccountSpec) -> tuple[str, str]:
 
 def _key(key: str, text: str, file: Path, environment: Environment) -> str:
     if key == "api_key":
-        return _well_formed(_expand(text, environment))
+        return _well_formed(expand(text, environment))
     if key == "api_key_file":
-        return _well_formed(_read_key(file.parent / _expand(text, environment)))
+        return _well_formed(_read_key(file.parent / expand(text, environment)))
     folder = environment.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
@@ -254,7 +254,13 @@ def _key(key: str, text: str, file: Path, environment: Environment) -> str:
     return _well_formed(_read_key(Path(folder, text)))
 
 
-def _expand(text: str, environment: Environment) -> str:
+def expand(text: str, environment: Environment) -> str:
+    """A text with the values of the variables that it names.
+
+    Raises:
+        ValueError: one of them isn't set, or has no name.
+    """
+
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if not _NAME.fullmatch(name):
@@ -263,7 +269,7 @@ def _expand(text: str, environment: Environment) -> str:
             raise _UnusableError(f"the variable {name} isn't set")
         return environment[name]
 
-    return _VARIABLE.sub(value, text)
+    return VARIABLE.sub(value, text)
 
 
 def _read_key(path: Path) -> str:

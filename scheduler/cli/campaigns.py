@@ -1,7 +1,5 @@
 """`curfew campaigns`: the accounts' campaigns, what selects them, and whether each can be resumed."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -79,7 +77,7 @@ def command(file: Path, account: str | None, rule: str | None, form: str) -> int
     if form == "json":
         output.write_json(rows)
     elif form == "csv":
-        click.echo(_csv(rows), nl=False)
+        click.echo(output.csv_text(COLUMNS, rows), nl=False)
     elif rows:
         _print(rows, settings)
     elif not any(each.fault for each in checked):
@@ -120,29 +118,6 @@ def _row(ruleset: Ruleset, campaign: CheckedCampaign, now: datetime) -> dict[str
         "prospect_timezone": campaign.prospect_timezone,
         "bounce_shield_at": campaign.bounce_shield_at,
     }
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV with a line of names, as RFC 4180 has it; several rules are one field."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_field(row[name]) for name in COLUMNS])
-    return text.getvalue()
-
-
-def _field(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return "; ".join(value)
-        case datetime():
-            return output.utc(value)
-    return str(value)
 
 
 def _print(rows: Sequence[Mapping[str, Any]], settings: Settings) -> None:

@@ -13,6 +13,7 @@ from scheduler.cli import options
 from scheduler.cli.problems import problem_text
 from scheduler.clock import utc_now
 from scheduler.errors import WrongFile
+from scheduler.exposure import exposed_keys
 from scheduler.settings import Settings, load
 from scheduler.texts import printable
 
@@ -44,7 +45,8 @@ def command(file: Path, strict: bool, is_online: bool) -> int:
       CREDENTIALS_DIRECTORY=/etc/curfew curfew check --config /etc/curfew/curfew.yaml --online
     """
     settings = load(file, os.environ, every_key=is_online)
-    warnings = advise(settings.source, settings.document, settings.ruleset, utc_now())
+    advice = advise(settings.source, settings.document, settings.ruleset, utc_now())
+    warnings = [*advice, *exposed_keys(settings, os.environ)]
     _print(settings, (*settings.unchecked, *warnings))
     asked: tuple[str, ...] = ()
     if is_online:

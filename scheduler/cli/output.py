@@ -1,8 +1,10 @@
-"""How data is printed: JSON for programs, tables for people."""
+"""How data is printed: JSON and CSV for programs, tables for people."""
 
+import csv
+import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
@@ -20,6 +22,8 @@ _WIDTH_WITHOUT_TERMINAL: Final = 220
 _LEAST_WIDTH: Final = 72
 _LEAST_OF_THE_LAST: Final = 24
 _GAP: Final = 2
+# What a spreadsheet takes for a formula when it opens a CSV file (OWASP, "CSV Injection").
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,38 @@ def write_json(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print an array of objects; instants as `utc` writes them."""
     has_all_letters = (sys.stdout.encoding or "").lower() in {"utf-8", "utf8"}
     click.echo(json.dumps(rows, default=_plain, ensure_ascii=not has_all_letters, indent=2))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """The rows as CSV with a line of names, as RFC 4180 has it; a list is one field, its items parted by `; `.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it, which spreadsheets don't show.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_field(row[name]) for name in columns])
+    return text.getvalue()
+
+
+def _field(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return _harmless("; ".join(value))
+        case datetime():
+            return utc(value)
+        case str():
+            return _harmless(value)
+    return str(value)
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _plain(value: object) -> object:

@@ -91,6 +91,8 @@ def write_file(folder: Path, rules: Sequence[str], *, head: str = "", **top: str
     ]
     file = folder / "curfew.yaml"
     file.write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8")
+    # It has a key in it.
+    file.chmod(0o600)
     return file
 
 

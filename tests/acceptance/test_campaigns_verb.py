@@ -42,7 +42,9 @@ def sandbox() -> Iterator[SandboxProcess]:
 def write(folder: Path, base_url: str, *rules: str, accounts: str = "", key: str = "${WOODPECKER_API_KEY}") -> None:
     main = f"  main: {{api_key: '{key}', base_url: '{base_url}'}}\n"
     lines = "".join(f"  - {rule}\n" for rule in rules)
-    (folder / "curfew.yaml").write_text(f"timezone: UTC\naccounts:\n{main}{accounts}rules:\n{lines}")
+    file = folder / "curfew.yaml"
+    file.write_text(f"timezone: UTC\naccounts:\n{main}{accounts}rules:\n{lines}")
+    file.chmod(0o600)
 
 
 def rule(campaigns: str, pause: str = QUIET, name: str = "quiet", account: str = "main") -> str:

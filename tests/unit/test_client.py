@@ -284,6 +284,58 @@ class TestErrors:
         assert (asked, caught.value.http_status) == (["127.0.0.1"], 307)
 
 
+class TestLongAnswers:
+    """No answer is read for ever: what it says counts as far as it's read."""
+
+    async def test_a_success_counts_whatever_comes_after_it(self) -> None:
+        endless = httpx.Response(200, content=b"x" * 1_000_000)
+        async with seam(lambda _: endless) as client:
+            assert await client.pause(7) == 200
+
+    async def test_what_is_too_long_to_be_read_is_for_later(self) -> None:
+        body = json.dumps({"id": 7, "status": "RUNNING", "steps": "x" * 64 * 1024}).encode()
+        async with seam(lambda _: httpx.Response(200, content=body)) as client:
+            with pytest.raises(TryLater, match="can't be read"):
+                await client.campaign(7)
+
+    async def test_an_error_that_is_too_long_has_the_words_of_its_status(self) -> None:
+        body = json.dumps({"title": "x", "detail": "y" * 64 * 1024}).encode()
+        assert str(await failure(httpx.Response(400, content=body))) == "HTTP 400: Bad Request"
+
+    async def test_a_list_may_be_as_long_as_an_account_has_campaigns(self) -> None:
+        entries = [{"id": number, "name": "n" * 100, "status": "RUNNING"} for number in range(1, 6_001)]
+        async with seam(lambda _: httpx.Response(200, json=entries)) as client:
+            assert len(await client.campaigns()) == 6_000
+
+    async def test_a_list_without_an_end_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_LARGEST_LIST", 1_000)
+        entries = [{"id": number, "status": "RUNNING"} for number in range(1, 101)]
+        async with seam(lambda _: httpx.Response(200, json=entries)) as client:
+            with pytest.raises(TryLater, match="can't be read"):
+                await client.campaigns()
+
+    async def test_the_next_call_goes_out_on_a_connection_of_its_own(self) -> None:
+        connections = 0
+
+        async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            try:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                while True:
+                    writer.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+                    await writer.drain()
+            except (OSError, asyncio.IncompleteReadError):
+                writer.close()
+
+        server = await asyncio.start_server(flood, "127.0.0.1")
+        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/rest"
+        async with server, Client(account(base_url)) as client:
+            assert [await client.pause(7), await client.pause(8)] == [200, 200]
+        assert connections == 2
+
+
 class TestNoAnswer:
     async def test_a_time_out_is_for_later_and_has_no_status(
         self, sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch

@@ -147,7 +147,7 @@ def _print(
     if form == "json":
         output.write_json([rows.row(each) for each in planned])
     elif form == "csv":
-        click.echo(rows.as_csv(planned), nl=False)
+        click.echo(output.csv_text(rows.COLUMNS, map(rows.row, planned)), nl=False)
     elif form == "ics":
         # Its libraries cost more than the rest of the plan.
         from scheduler.cli.plan import subscription

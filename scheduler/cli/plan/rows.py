@@ -1,13 +1,9 @@
 """The plan as rows, for programs: one for each edge and each whom it's for."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rules.ruleset import Edge, Subject
-from scheduler.cli import output
 
 COLUMNS: Final = ("at", "action", "account", "campaign", "rules", "because", "local", "until", "selector")
 
@@ -38,19 +34,3 @@ def row(planned: Planned) -> dict[str, Any]:
         "until": edge.until,
         "selector": subject.selector_text,
     }
-
-
-def as_csv(planned: Iterable[Planned]) -> str:
-    """The rows as CSV with a line of names, as RFC 4180 has it; the rules of an edge are one field."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for each in planned:
-        writer.writerow(_fields(row(each)))
-    return text.getvalue()
-
-
-def _fields(values: dict[str, Any]) -> Sequence[str]:
-    plain = {**values, "at": output.utc(values["at"]), "rules": "; ".join(values["rules"])}
-    plain["until"] = output.utc(values["until"]) if values["until"] else ""
-    return [str(plain[name] if plain[name] is not None else "") for name in COLUMNS]

@@ -1,0 +1,36 @@
+"""Keys that every user of the machine can read."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from rules.document import Account
+from rules.source import Problem
+from scheduler.settings import VARIABLE, Environment, Settings, expand
+
+
+def exposed_keys(settings: Settings, environment: Environment) -> Iterator[Problem]:
+    """A warning for each key that stands in a file which any user may read, in the order of the accounts."""
+    for name, account in settings.document.accounts.items():
+        source = _source(settings, account, environment)
+        if source is not None and _is_open(source[1]):
+            message = "every user of this machine can read the key; let its owner alone read that file (chmod 600)"
+            yield settings.source.problem(("accounts", name, source[0]), message, is_warning=True)
+
+
+def _source(settings: Settings, account: Account, environment: Environment) -> tuple[str, Path] | None:
+    """The account's entry for its key, and the file in which the key stands."""
+    if account.api_key is not None:
+        is_inline = VARIABLE.sub("", account.api_key.get_secret_value()).strip()
+        return ("api_key", settings.file) if is_inline else None
+    if account.api_key_file is not None:
+        return "api_key_file", settings.file.parent / expand(account.api_key_file, environment)
+    return None
+
+
+def _is_open(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        # It was there a moment ago; whoever uses the key says what's wrong.
+        return False
