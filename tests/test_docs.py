@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,14 @@ def test_the_commands_of_a_person_who_knows_better(tmp_path: Path, path: str) ->
     assert said[5].startswith("revoked override 2: ")
     assert "resume campaign 1234567" in said[6]
     assert said[6].endswith("taken back\n")
+
+
+def test_what_the_design_notes_show_of_apscheduler_is_what_it_says() -> None:
+    page = "docs/design-notes.md"
+    script = "\n".join(blocks("python", page))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "".join(blocks("text", page))
+    assert f"what version {version('apscheduler')} says" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def run_until_ready(command: str, folder: Path, path: str) -> int:
