@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rules.patterns import HoldPattern, WindowPattern
 from rules.ruleset import Rule, Ruleset, Selector
-from rules.windows import Hold, Label, QuietWindow
+from rules.windows import Exemption, Hold, Label, QuietWindow, cut
 
 # What the label of an override has for the number of its entry.
 NO_ENTRY: Final = -1
@@ -33,7 +33,8 @@ class Override:
     """One exception. Instants are UTC, `[starts_at, ends_at)`.
 
     `skip` drops the windows and holds of a rule that begin then; `extend` makes a rule quiet then, too; `pause` makes a
-    campaign quiet then; `resume` lifts whatever makes a campaign quiet then.
+    campaign quiet then; `resume` lifts whatever makes a campaign quiet then. Of a pause and a resume, the later one
+    counts.
     """
 
     id: int
@@ -72,7 +73,17 @@ def overridden(ruleset: Ruleset, overrides: Iterable[Override], zone: ZoneInfo) 
         return ruleset
     rules = [_changed(rule, [each for each in chosen if each.rule == rule.name]) for rule in ruleset.rules]
     names = {rule.name for rule in rules}
-    return Ruleset([*rules, *(_of_campaign(each, names, zone) for each in chosen if each.campaign is not None)])
+    for group in _by_campaign(chosen):
+        rules += [_of_campaign(each, group[number:], names, zone) for number, each in enumerate(group, 1)]
+    return Ruleset(rules)
+
+
+def _by_campaign(overrides: Iterable[Override]) -> Iterable[list[Override]]:
+    groups: dict[tuple[str, int], list[Override]] = {}
+    for each in overrides:
+        if each.campaign is not None:
+            groups.setdefault((each.account, each.campaign), []).append(each)
+    return groups.values()
 
 
 def _changed(rule: Rule, overrides: Sequence[Override]) -> Rule:
@@ -102,7 +113,7 @@ def _label_in(rule: Rule, override: Override) -> Label:
     return replace(patterns[0].label, text=str(override), entry=NO_ENTRY)
 
 
-def _of_campaign(override: Override, taken: Container[str], zone: ZoneInfo) -> Rule:
+def _of_campaign(override: Override, later: Iterable[Override], taken: Container[str], zone: ZoneInfo) -> Rule:
     """A rule of its own, for one campaign, with a name that no other has."""
     name = f"override {override.id}"
     while name in taken:
@@ -116,8 +127,17 @@ def _of_campaign(override: Override, taken: Container[str], zone: ZoneInfo) -> R
         zone=zone,
         windows=() if is_resume else (_Once(override, label),),
         holds=(),
-        lifts=((override.starts_at, override.ends_at),) if is_resume else (),
+        lifts=tuple(_lifts(override, later)) if is_resume else (),
     )
+
+
+def _lifts(resume: Override, later: Iterable[Override]) -> list[Exemption]:
+    """What's taken out of all windows: not for as long as the campaign was paused after all."""
+    left = [Exemption(resume.starts_at, resume.ends_at, str(resume))]
+    for each in later:
+        if each.kind is OverrideKind.PAUSE:
+            left = [piece for lift in left for piece in cut(lift, each.starts_at, each.ends_at)]
+    return left
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rules.patterns import HoldPattern, WindowPattern
 from rules.timeline import Action, Decision, Edge, Timeline
+from rules.windows import Exemption
 
 __all__ = ["Action", "Campaign", "Decision", "Edge", "Rule", "Ruleset", "Selector", "Subject", "Timeline"]
 
@@ -103,7 +104,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule, ready to be asked. `lifts` are stretches `[start, end)` (UTC) in which its campaigns aren't quiet."""
+    """One rule, ready to be asked. In `lifts` its campaigns aren't quiet, whatever other rules say."""
 
     name: str
     account: str
@@ -111,7 +112,7 @@ class Rule:
     zone: ZoneInfo
     windows: tuple[WindowPattern, ...]
     holds: tuple[HoldPattern, ...]
-    lifts: tuple[tuple[datetime, datetime], ...] = ()
+    lifts: tuple[Exemption, ...] = ()
 
 
 class Ruleset:
@@ -211,7 +212,7 @@ class Ruleset:
         The start and the end of a lift are edges too: there, other rules are in force.
         """
         found = self._by_name.get(rule)
-        lifts = [at for lift in found.lifts for at in lift if at > after] if found else []
+        lifts = [at for lift in found.lifts for at in (lift.start, lift.end) if at > after] if found else []
         edge = self.alone(rule).next_edge(after)
         return min(lifts if edge is None else [*lifts, edge], default=None)
 

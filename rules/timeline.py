@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from rules.patterns import HoldPattern, WindowPattern
-from rules.windows import Hold, Label, QuietWindow, Span, union
+from rules.windows import Exemption, Hold, Label, QuietWindow, Span, cut, union
 
 TICK: Final = timedelta(microseconds=1)
 # How far the next span is looked for, and how far a span that never seems to end is followed, in years each way.
@@ -103,14 +103,14 @@ class Decision(NamedTuple):
 class Timeline:
     """The spans and holds of some rules taken together. The order in which patterns are given doesn't matter.
 
-    `lifts` are stretches `[start, end)` that are cut out of all windows, and in which there's no hold.
+    `lifts` are cut out of all windows, and in them there's no hold.
     """
 
     def __init__(
         self,
         windows: Iterable[WindowPattern],
         holds: Iterable[HoldPattern],
-        lifts: Iterable[tuple[datetime, datetime]] = (),
+        lifts: Iterable[Exemption] = (),
     ) -> None:
         self._lifts = sorted(lifts)
         self._window_patterns = sorted(windows, key=_rule_and_text)
@@ -191,8 +191,8 @@ class Timeline:
         if not self._hold_patterns:
             return []
         found = [hold for pattern in self._hold_patterns for hold in pattern.holds(start, end)]
-        for first, last in self._lifts:
-            found = [hold for hold in found if not first <= hold.at < last]
+        for lift in self._lifts:
+            found = [hold for hold in found if not lift.start <= hold.at < lift.end]
         return sorted(found, key=_start_of)
 
     def edges(self, start: datetime, end: datetime) -> list[Edge]:
@@ -330,19 +330,8 @@ class Timeline:
         if not self._lifts:
             return windows
         for lift in self._lifts:
-            windows = [piece for window in windows for piece in _cut(window, *lift)]
+            windows = [piece for window in windows for piece in cut(window, lift.start, lift.end)]
         return [window for window in windows if window.start <= end and window.end >= start]
-
-
-def _cut(window: QuietWindow, start: datetime, end: datetime) -> Iterator[QuietWindow]:
-    """What's left of a window when a stretch is taken out of it."""
-    if window.end <= start or end <= window.start:
-        yield window
-        return
-    if window.start < start:
-        yield window._replace(end=start)
-    if end < window.end:
-        yield window._replace(start=end)
 
 
 _start_of = itemgetter(0)

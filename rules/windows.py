@@ -3,11 +3,11 @@
 Every window is half-open, `[start, end)`: its start is quiet, its end isn't. All instants are UTC.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 # How late a hold may still begin, unless its rule says otherwise.
@@ -76,6 +76,31 @@ class Hold(NamedTuple):
 
 def _because(label: Label, day_name: str | None) -> str:
     return f"{label.rule}: {day_name or label.text}"
+
+
+class Exemption(NamedTuple):
+    """A half-open stretch of instants that a person has taken out of what rules want.
+
+    `because` says who, and why.
+    """
+
+    start: datetime
+    end: datetime
+    because: str
+
+
+_Stretch = TypeVar("_Stretch", QuietWindow, Exemption)
+
+
+def cut(whole: _Stretch, start: datetime, end: datetime) -> Iterator[_Stretch]:
+    """What's left of a window or an exemption when `[start, end)` is taken out of it."""
+    if whole.end <= start or end <= whole.start:
+        yield whole
+        return
+    if whole.start < start:
+        yield whole._replace(end=start)
+    if end < whole.end:
+        yield whole._replace(start=end)
 
 
 class Span(NamedTuple):

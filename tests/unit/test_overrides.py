@@ -1,5 +1,6 @@
 """A person's exceptions: each changes what the rules say up to its end, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -118,6 +119,28 @@ def test_what_is_left_of_a_window_behind_a_lift_is_quiet_again() -> None:
         (SATURDAY + HOUR, "pause"),
         (MONDAY, "resume"),
     ]
+
+
+def test_a_campaign_that_was_resumed_can_be_paused_after_all_and_resumed_again() -> None:
+    """Who said something last means it, for as long as they said."""
+    resume = override(OverrideKind.RESUME, SATURDAY, MONDAY, number=1)
+    pause = override(OverrideKind.PAUSE, SATURDAY + HOUR, SATURDAY + 4 * HOUR, number=2)
+    again = override(OverrideKind.RESUME, SATURDAY + 2 * HOUR, SATURDAY + 3 * HOUR, number=3)
+    found = edges(overridden(PLAIN, [resume, pause, again], WARSAW))[:-2]
+    assert found == [
+        (FRIDAY, "pause"),
+        (SATURDAY, "resume"),
+        (SATURDAY + HOUR, "pause"),
+        (SATURDAY + 2 * HOUR, "resume"),
+        (SATURDAY + 3 * HOUR, "pause"),
+        (SATURDAY + 4 * HOUR, "resume"),
+    ]
+
+
+def test_a_campaign_that_is_paused_for_another_account_stays_resumed() -> None:
+    resume = override(OverrideKind.RESUME, SATURDAY, MONDAY, number=1)
+    pause = replace(override(OverrideKind.PAUSE, SATURDAY, MONDAY, number=2), account="acme")
+    assert edges(overridden(PLAIN, [resume, pause], WARSAW))[:2] == [(FRIDAY, "pause"), (SATURDAY, "resume")]
 
 
 def test_a_lift_drops_holds() -> None:
