@@ -118,7 +118,7 @@ def _of_campaign(override: Override, later: Iterable[Override], taken: Container
     name = f"override {override.id}"
     while name in taken:
         name += "*"
-    label = Label(rule=name, text=override.words, zone=zone, entry=NO_ENTRY)
+    label = Label(rule=name, text=override.words, zone=zone, entry=NO_ENTRY, is_asked_anew=True)
     is_resume = override.kind is OverrideKind.RESUME
     return Rule(
         name=name,

@@ -19,8 +19,9 @@ class Label:
     """What windows and holds know of the rule, and of which of its entries (from 0), they come from.
 
     `is_resumed`: whether the rule lets campaigns run again at the end of its windows, which is spread over
-    `resume_over`. `is_enforced`: whether what a person resumes inside a window is paused again. `catch_up`: how late
-    its holds may still begin.
+    `resume_over`. `is_enforced`: whether what a person resumes inside a window is paused again. `is_asked_anew`: a
+    person asked for it, so that what was done before its start doesn't count. `catch_up`: how late its holds may still
+    begin.
     """
 
     rule: str
@@ -30,6 +31,7 @@ class Label:
     is_resumed: bool = True
     resume_over: timedelta = timedelta()
     is_enforced: bool = False
+    is_asked_anew: bool = False
     catch_up: timedelta = CATCH_UP
 
 
@@ -129,6 +131,11 @@ class Span(NamedTuple):
     def is_enforced(self, at: datetime) -> bool:
         """Whether what a person has resumed is paused again at an instant: a rule asks for it that is quiet then."""
         return any(window.label.is_enforced and window.start <= at < window.end for window in self.windows)
+
+    def asked_at(self, at: datetime) -> datetime | None:
+        """When a person asked last for quiet at an instant, if anybody did."""
+        asked = (window for window in self.windows if window.label.is_asked_anew and window.start <= at < window.end)
+        return max((window.start for window in asked), default=None)
 
 
 _start_of = itemgetter(0)

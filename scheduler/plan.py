@@ -208,11 +208,15 @@ def _is_of_another_folder(situation: Situation, hold: Hold) -> bool:
 
 def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step]:
     pauses = [each for each in situation.known if each.action is Action.PAUSE]
-    done = [each for each in pauses if _is_of(each, span, situation.now)]
+    asked_at = span.asked_at(situation.now)
+    done = [each for each in pauses if _is_of(each, span, situation.now) and (not asked_at or asked_at <= each.due_at)]
     is_on_its_way = any(_is_open(each, situation.now) for each in pauses)
+    if not done and asked_at and is_on_its_way:
+        # What comes of that one shows whether there's more to do.
+        return
     if not done:
         # The start of a span that has none in sight would be another one next year.
-        intent = _pause_intent(situation, span, situation.now if span.is_beginless else span.start)
+        intent = _pause_intent(situation, span, asked_at or (situation.now if span.is_beginless else span.start))
         is_covered = (hold is not None or is_on_its_way) and situation.status in {None, Status.RUNNING}
         yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
     elif situation.status != Status.RUNNING or is_on_its_way:

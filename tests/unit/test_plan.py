@@ -6,11 +6,14 @@ The weekend is from FRIDAY to MONDAY; the rules are real ones, read from text.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from rules.overrides import Override, OverrideKind, overridden
 from rules.ruleset import Action, Ruleset
 from scheduler.ledger.records import Custody, Known, NewIntent, State
 from scheduler.plan import (
@@ -30,6 +33,7 @@ from scheduler.plan import (
 )
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, rules_of, weekend
 
+WARSAW = ZoneInfo("Europe/Warsaw")
 SATURDAY = FRIDAY + 18 * HOUR
 WEEKEND = rules_of(weekend())
 NO_RULE = rules_of(weekend("[7]"))
@@ -42,6 +46,17 @@ BEFORE = rules_of(weekend(), HOLD % "Fri 16:00")
 WEDNESDAY_NOON = FRIDAY.replace(day=25, hour=11)
 SATURDAY_NOON = FRIDAY.replace(day=28, hour=11)
 TICK = timedelta(microseconds=1)
+
+
+def exception(kind: OverrideKind, start: datetime, end: datetime, *, rule: str | None = None) -> Override:
+    whom: dict[str, Any] = {"rule": rule} if rule else {"campaign": CAMPAIGN}
+    return Override(id=1, kind=kind, account="main", starts_at=start, ends_at=end, author="ada", reason="fair", **whom)
+
+
+# Exceptions for the weekend: `curfew pause` and `resume` from Saturday noon on, and `curfew skip`.
+PAUSED_ANEW = overridden(WEEKEND, [exception(OverrideKind.PAUSE, SATURDAY_NOON, SATURDAY_NOON + DAY)], WARSAW)
+LIFTED = overridden(WEEKEND, [exception(OverrideKind.RESUME, SATURDAY_NOON, MONDAY)], WARSAW)
+SKIPPED = overridden(WEEKEND, [exception(OverrideKind.SKIP, FRIDAY, MONDAY, rule="weekend")], WARSAW)
 IDLE = ("STOPPED", "COMPLETED", "DRAFT", "EDITED", "ARCHIVED")
 
 
@@ -256,6 +271,33 @@ STRICT = rules_of(
     "{name: weekend, campaigns: all, enforce: true, pause: {from: Fri 17:00, until: Mon 08:00}}",
     "{name: monday, campaigns: all, pause: {from: Mon 08:00, until: Mon 12:00}}",
 )
+
+
+class TestAskedFor:
+    """`curfew pause` on Saturday noon, inside the weekend, until Sunday noon."""
+
+    @pytest.mark.parametrize("earlier", [State.SUCCEEDED, State.SKIPPED, State.FAILED])
+    def test_what_a_person_had_resumed_before_is_paused_and_owed(self, earlier: State) -> None:
+        intent = the_call(planned(PAUSED_ANEW, SATURDAY_NOON + MINUTE, "RUNNING", known(earlier)))
+        assert (intent.due_at, intent.expires_at, intent.owes_resume) == (SATURDAY_NOON, MONDAY, True)
+        assert "override 1: pause campaign 1000001, by ada (fair)" in intent.because
+
+    def test_what_a_person_resumes_after_that_is_left_running(self) -> None:
+        records = known(State.SUCCEEDED), known(State.SUCCEEDED, SATURDAY_NOON)
+        assert planned(PAUSED_ANEW, SATURDAY_NOON + HOUR, "RUNNING", *records) == []
+
+    def test_where_it_is_paused_already_that_is_said_once(self) -> None:
+        steps = planned(PAUSED_ANEW, SATURDAY_NOON + MINUTE, "PAUSED", known(State.SUCCEEDED), custody=held())
+        decided = the_decision(steps)
+        assert (decided.intent.due_at, decided.reason) == (SATURDAY_NOON, "already paused by Curfew")
+        records = known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY_NOON)
+        assert planned(PAUSED_ANEW, SATURDAY_NOON + HOUR, "PAUSED", *records, custody=held()) == []
+
+    def test_while_the_pause_of_the_window_is_on_its_way_there_is_no_other(self) -> None:
+        assert planned(PAUSED_ANEW, SATURDAY_NOON + MINUTE, "RUNNING", known(State.WAITING)) == []
+
+    def test_from_its_end_on_the_window_counts_as_before(self) -> None:
+        assert planned(PAUSED_ANEW, SATURDAY_NOON + DAY, "RUNNING", known(State.SUCCEEDED)) == []
 
 
 class TestWithoutEffect:
@@ -918,6 +960,9 @@ _RULESETS = [
     INSIDE,
     ALONE,
     BEFORE,
+    PAUSED_ANEW,
+    LIFTED,
+    SKIPPED,
     rules_of(
         weekend(),
         HOLD % "Sat 12:00",
@@ -1030,7 +1075,7 @@ def test_one_pass_makes_at_most_one_call_for_a_campaign(before: Situation) -> No
 def test_what_runs_in_a_span_is_paused_unless_a_record_says_why_not(data: st.DataObject) -> None:
     """Quiet when in doubt: what stops another is one on its way, or with success, or that was refused just now."""
     inside = st.integers(0, 62 * 60).map(lambda minutes: FRIDAY + minutes * MINUTE)
-    rules = data.draw(st.sampled_from([WEEKEND, AT_START, INSIDE, BEFORE]))
+    rules = data.draw(st.sampled_from([WEEKEND, AT_START, INSIDE, BEFORE, PAUSED_ANEW]))
     now = data.draw(inside)
     # A pause of this very instant would have the key of the new one.
     times = data.draw(st.lists(inside.filter(lambda at: at < now), unique=True, max_size=3)) if now > FRIDAY else []
