@@ -15,6 +15,8 @@ from rules.patterns import HoldPattern, WindowPattern
 from rules.ruleset import Rule, Ruleset, Selector
 from rules.windows import Exemption, Hold, Label, QuietWindow, cut
 
+# What its number stands behind where an override is called by a name.
+NAME: Final = "override "
 # What the label of an override has for the number of its entry.
 NO_ENTRY: Final = -1
 
@@ -48,7 +50,12 @@ class Override:
     reason: str = ""
 
     def __str__(self) -> str:
-        return f"override {self.id}: {self.words}"
+        return f"{self.name}: {self.words}"
+
+    @property
+    def name(self) -> str:
+        """What it's called where rules have their names."""
+        return f"{NAME}{self.id}"
 
     @property
     def words(self) -> str:
@@ -89,33 +96,43 @@ def _by_campaign(overrides: Iterable[Override]) -> Iterable[list[Override]]:
 def _changed(rule: Rule, overrides: Sequence[Override]) -> Rule:
     if not overrides:
         return rule
-    skipped = _skipped(overrides)
+    skips = _skips(rule, overrides)
     # Who skips a window that was made longer means all of it.
     longer = (
-        _WindowsWithout(_Once(each, _label_in(rule, each)), _skipped(overrides[number:]))
+        _WindowsWithout(_Once(each, _label_in(rule, each)), _skips(rule, overrides[number:]))
         for number, each in enumerate(overrides)
         if each.kind is OverrideKind.EXTEND
     )
     return replace(
         rule,
-        windows=(*(_WindowsWithout(pattern, skipped) for pattern in rule.windows), *longer),
-        holds=tuple(_HoldsWithout(pattern, skipped) for pattern in rule.holds),
+        windows=(*(_WindowsWithout(pattern, skips) for pattern in rule.windows), *longer),
+        holds=tuple(_HoldsWithout(pattern, skips) for pattern in rule.holds),
+        skips=skips,
     )
 
 
-def _skipped(overrides: Iterable[Override]) -> tuple[tuple[datetime, datetime], ...]:
-    return tuple((each.starts_at, each.ends_at) for each in overrides if each.kind is OverrideKind.SKIP)
+def _skips(rule: Rule, overrides: Iterable[Override]) -> tuple[Exemption, ...]:
+    over = _label_of(rule).resume_over
+    return tuple(
+        Exemption(each.starts_at, each.ends_at, (rule.name, each.name), str(each), over)
+        for each in overrides
+        if each.kind is OverrideKind.SKIP
+    )
 
 
 def _label_in(rule: Rule, override: Override) -> Label:
     """That of a window of the rule, which is resumed from and enforced as its others are."""
+    return replace(_label_of(rule), text=str(override), entry=NO_ENTRY)
+
+
+def _label_of(rule: Rule) -> Label:
     patterns: list[WindowPattern | HoldPattern] = [*rule.windows, *rule.holds]
-    return replace(patterns[0].label, text=str(override), entry=NO_ENTRY)
+    return patterns[0].label
 
 
 def _of_campaign(override: Override, later: Iterable[Override], taken: Container[str], zone: ZoneInfo) -> Rule:
     """A rule of its own, for one campaign, with a name that no other has."""
-    name = f"override {override.id}"
+    name = override.name
     while name in taken:
         name += "*"
     label = Label(rule=name, text=override.words, zone=zone, entry=NO_ENTRY, is_asked_anew=True)
@@ -133,7 +150,7 @@ def _of_campaign(override: Override, later: Iterable[Override], taken: Container
 
 def _lifts(resume: Override, later: Iterable[Override]) -> list[Exemption]:
     """What's taken out of all windows: not for as long as the campaign was paused after all."""
-    left = [Exemption(resume.starts_at, resume.ends_at, str(resume))]
+    left = [Exemption(resume.starts_at, resume.ends_at, (resume.name,), str(resume))]
     for each in later:
         if each.kind is OverrideKind.PAUSE:
             left = [piece for lift in left for piece in cut(lift, each.starts_at, each.ends_at)]
@@ -157,14 +174,14 @@ class _WindowsWithout:
     """The windows of an entry, but those that begin in some stretches of time."""
 
     pattern: WindowPattern
-    skipped: tuple[tuple[datetime, datetime], ...]
+    skips: tuple[Exemption, ...]
 
     @property
     def label(self) -> Label:
         return self.pattern.label
 
     def windows(self, start: datetime, end: datetime) -> list[QuietWindow]:
-        return [each for each in self.pattern.windows(start, end) if not _is_within(each.start, self.skipped)]
+        return [each for each in self.pattern.windows(start, end) if not _is_within(each.start, self.skips)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +189,15 @@ class _HoldsWithout:
     """The holds of an entry, but those in some stretches of time."""
 
     pattern: HoldPattern
-    skipped: tuple[tuple[datetime, datetime], ...]
+    skips: tuple[Exemption, ...]
 
     @property
     def label(self) -> Label:
         return self.pattern.label
 
     def holds(self, start: datetime, end: datetime) -> list[Hold]:
-        return [each for each in self.pattern.holds(start, end) if not _is_within(each.at, self.skipped)]
+        return [each for each in self.pattern.holds(start, end) if not _is_within(each.at, self.skips)]
 
 
-def _is_within(instant: datetime, stretches: Iterable[tuple[datetime, datetime]]) -> bool:
-    return any(start <= instant < end for start, end in stretches)
+def _is_within(instant: datetime, stretches: Iterable[Exemption]) -> bool:
+    return any(each.start <= instant < each.end for each in stretches)

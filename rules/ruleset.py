@@ -104,7 +104,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule, ready to be asked. In `lifts` its campaigns aren't quiet, whatever other rules say."""
+    """One rule, ready to be asked.
+
+    In `lifts` its campaigns aren't quiet, whatever other rules say. `skips` are why some of its windows and holds are
+    left out.
+    """
 
     name: str
     account: str
@@ -113,6 +117,7 @@ class Rule:
     windows: tuple[WindowPattern, ...]
     holds: tuple[HoldPattern, ...]
     lifts: tuple[Exemption, ...] = ()
+    skips: tuple[Exemption, ...] = ()
 
 
 class Ruleset:
@@ -228,5 +233,6 @@ class Ruleset:
             windows = (pattern for rule in chosen.values() for pattern in rule.windows)
             holds = (pattern for rule in chosen.values() for pattern in rule.holds)
             lifts = (lift for rule in chosen.values() for lift in rule.lifts)
-            self._timelines[key] = Timeline(windows, holds, lifts)
+            skips = (skip for rule in chosen.values() for skip in rule.skips)
+            self._timelines[key] = Timeline(windows, holds, lifts, skips)
         return self._timelines[key]

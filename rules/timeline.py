@@ -103,7 +103,7 @@ class Decision(NamedTuple):
 class Timeline:
     """The spans and holds of some rules taken together. The order in which patterns are given doesn't matter.
 
-    `lifts` are cut out of all windows, and in them there's no hold.
+    `lifts` are cut out of all windows, and in them there's no hold. `skips` only tell what isn't among the windows.
     """
 
     def __init__(
@@ -111,8 +111,10 @@ class Timeline:
         windows: Iterable[WindowPattern],
         holds: Iterable[HoldPattern],
         lifts: Iterable[Exemption] = (),
+        skips: Iterable[Exemption] = (),
     ) -> None:
-        self._lifts = sorted(lifts)
+        self._lifts = sorted(lifts, key=_start_of)
+        self._exemptions = sorted((*self._lifts, *skips), key=_start_of)
         self._window_patterns = sorted(windows, key=_rule_and_text)
         self._hold_patterns = sorted(holds, key=_rule_and_text)
         self._may_stay_paused = bool(self._hold_patterns) or any(
@@ -222,6 +224,10 @@ class Timeline:
         span = self.span_at(after)
         instants = [span.until if span else None, self.next_beginning(after)]
         return min((instant for instant in instants if instant is not None), default=None)
+
+    def exemptions_at(self, at: datetime) -> tuple[Exemption, ...]:
+        """What people have taken out of its windows that would be in force at an instant."""
+        return tuple(each for each in self._exemptions if each.start <= at < each.end)
 
     def left_paused(self, since: datetime, until: datetime) -> tuple[QuietWindow | Hold, ...]:
         """What leaves campaigns paused that were paused at `since`, as far as it begins before `until`.

@@ -83,12 +83,15 @@ def _because(label: Label, day_name: str | None) -> str:
 class Exemption(NamedTuple):
     """A half-open stretch of instants that a person has taken out of what rules want.
 
-    `because` says who, and why.
+    `rules` are the names under which that goes, and `because` says who asked for it, and why. What it gives back is
+    spread over `resume_over`; None: it's wanted at once, whatever the rules say.
     """
 
     start: datetime
     end: datetime
+    rules: tuple[str, ...]
     because: str
+    resume_over: timedelta | None = None
 
 
 _Stretch = TypeVar("_Stretch", QuietWindow, Exemption)

@@ -13,7 +13,7 @@ from typing import Final
 from rules.notation import duration_words
 from rules.ruleset import Action, Timeline
 from rules.timeline import LONGEST_SPAN_YEARS
-from rules.windows import Hold, QuietWindow, Span
+from rules.windows import Exemption, Hold, QuietWindow, Span
 from scheduler.ledger.records import Custody, Known, NewIntent, State, Status
 
 # How late a resume may still be given back.
@@ -142,7 +142,8 @@ def _why_unwanted(situation: Situation, known: Known, span: Span | None) -> str 
     if known.action is Action.RESUME:
         return _why_stay_paused(situation, span)
     if not _is_pause_wanted(situation, known, span):
-        return "no longer wanted: the rules have changed"
+        exempt = situation.timeline.exemptions_at(situation.now)
+        return f"no longer wanted: {'; '.join(each.because for each in exempt) or 'the rules have changed'}"
     # After a call that may have arrived, one that is paused may be so by us: its lane finds out.
     return None if known.may_have_acted else why_not_pause(situation.status, is_ours=situation.custody is not None)
 
@@ -368,24 +369,36 @@ def _resume_intent(situation: Situation, custody: Custody) -> NewIntent:
     ended = timeline.last_end(_counts_from(situation, custody), situation.now)
     due_at = ended or max(situation.rules_since, custody.taken_at)
     span = timeline.span_at(ended - INSTANT) if ended else None
-    windows, over = (span.windows, span.resume_over) if span else ((), timedelta())
+    windows = span.windows if span else ()
+    exempt = timeline.exemptions_at(ended or custody.due_at)
+    over = _spread(span, exempt)
     following = timeline.next_span(situation.now)
     limit = due_at + RESUME_LIMIT
     is_overtaken = following is not None and following.start <= limit
     expires_at = following.start if following is not None and is_overtaken else limit
-    because = "; ".join(dict.fromkeys(window.because for window in windows)) or "no rule keeps it paused any more"
+    sources: tuple[Exemption | QuietWindow, ...] = (*exempt, *windows)
+    because = "; ".join(dict.fromkeys(each.because for each in sources)) or "no rule keeps it paused any more"
     return NewIntent(
         account=situation.account,
         campaign=situation.campaign,
         action=Action.RESUME,
         due_at=due_at,
         expires_at=expires_at,
-        rules=tuple(dict.fromkeys(window.rule for window in windows)),
+        rules=tuple(
+            dict.fromkeys([*(each.rule for each in windows), *(name for each in exempt for name in each.rules)])
+        ),
         because=f"{because}; resumes are spread over {duration_words(over)}" if over else because,
         status_before=situation.status,
         owes_resume=is_overtaken,
         not_before=due_at + _share(situation) * min(over, (expires_at - due_at) / 2) if over else None,
     )
+
+
+def _spread(span: Span | None, exempt: Sequence[Exemption]) -> timedelta:
+    """The time over which resumes are spread; what a person wants back for itself doesn't wait for others."""
+    if any(each.resume_over is None for each in exempt):
+        return timedelta()
+    return max((each.resume_over or timedelta() for each in (span, *exempt) if each), default=timedelta())
 
 
 def _share(situation: Situation) -> float:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from rules.document import Document
+from rules.overrides import NAME
 from scheduler.cli import options, output
 from scheduler.ledger.database import Database
 from scheduler.ledger.records import Outcome, State
@@ -97,9 +98,10 @@ def _row(line: Mapping[str, Any], zone: ZoneInfo, columns: Sequence[str]) -> out
 
 
 def _why(line: Mapping[str, Any]) -> str:
-    """The error, or the reason of a decision; for what went as it should, whose rule it was."""
-    went_well = line["outcome"] in {Outcome.SUCCEEDED, UNDER_WAY}
-    return line["error"] or (", ".join(line["rules"]) if went_well else line["reason"])
+    """The error, or the reason; for what went as it should, whose rule it was, unless a person asked for it."""
+    rules, went_well = line["rules"], line["outcome"] in {Outcome.SUCCEEDED, UNDER_WAY}
+    is_by_rules = bool(rules) and not any(rule.startswith(NAME) for rule in rules)
+    return line["error"] or (", ".join(rules) if went_well and is_by_rules else line["reason"])
 
 
 def _late(seconds: float | None) -> str:

@@ -183,5 +183,5 @@ def _recorded(record: CampaignRecord, zone: ZoneInfo) -> Iterator[tuple[str, str
     if record.held_since is not None:
         yield "", f"held paused by Curfew since {output.local(record.held_since, zone)}, to be resumed"
     for change in record.changes:
-        reason = f": {change['reason']}" if change["reason"] else ""
+        reason = f": {change['reason']}" if change["reason"] else f" ({change['because']})"
         yield "", f"{change['action']} due {output.local(change['due_at'], zone)}: {change['state']}{reason}"

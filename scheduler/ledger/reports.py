@@ -149,8 +149,13 @@ def campaign_record(connection: Connection, account: str, campaign: int) -> Camp
     seen = connection.execute(select(campaigns).where(_is(campaigns, account, campaign))).first()
     owed = select(custody.c.taken_at).where(_is(custody, account, campaign), custody.c.left_at.is_(None))
     held = connection.execute(owed).scalar()
-    columns = (intents.c.action, intents.c.due_at, intents.c.state, intents.c.reason, intents.c.attempts)
-    newest = select(*columns).where(_is(intents, account, campaign)).order_by(intents.c.id.desc()).limit(_CHANGES_SHOWN)
+    columns = (intents.c.action, intents.c.due_at, intents.c.because, intents.c.state, intents.c.reason)
+    newest = (
+        select(*columns, intents.c.attempts)
+        .where(_is(intents, account, campaign))
+        .order_by(intents.c.id.desc())
+        .limit(_CHANGES_SHOWN)
+    )
     return CampaignRecord(
         name=seen.name if seen else None,
         folder=seen.folder if seen else None,

@@ -7,6 +7,7 @@ import getpass
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,25 @@ def hold(ledger: Database) -> None:
         assert intent is not None
         work.start_attempt(connection, intent, "me", FRIDAY)
         work.finish_attempt(connection, intent, 1, Result(outcome=Outcome.SUCCEEDED), FRIDAY)
+
+
+@pytest.mark.parametrize(
+    ("rules", "because", "said"),
+    [
+        (("weekend",), "weekend: Fri 17:00 until Mon 08:00", "weekend"),
+        (("weekend", "override 1"), "override 1: resume campaign 11, by ada", "override 1: resume campaign 11, by ada"),
+        ((), "no rule keeps it paused any more", "no rule keeps it paused any more"),
+    ],
+)
+def test_the_audit_log_has_the_words_of_the_exception_and_those_that_stand_for_no_rule(
+    curfew: Curfew, folder: Path, ledger: Database, rules: tuple[str, ...], because: str, said: str
+) -> None:
+    with ledger.writing() as connection:
+        intent = work.record_intent(connection, replace(new_intent(11), rules=rules, because=because), FRIDAY)
+        assert intent is not None
+        work.start_attempt(connection, intent, "me", FRIDAY)
+        work.finish_attempt(connection, intent, 1, Result(outcome=Outcome.SUCCEEDED, http_status=200), FRIDAY)
+    assert curfew.lines("audit", cwd=folder)[-1].endswith(f"200   {said}")
 
 
 def quiet(curfew: Curfew, folder: Path, at: str, *, campaign: str = "11") -> bool:

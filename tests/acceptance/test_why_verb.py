@@ -229,7 +229,7 @@ class TestLedger:
         assert lines[start:] == [
             "ledger   PAUSED, as listed Fri 2026-11-27 17:00:00+01:00",
             "         held paused by Curfew since Fri 2026-11-27 17:01:00+01:00, to be resumed",
-            "         pause due Fri 2026-11-27 17:00:00+01:00: succeeded",
+            "         pause due Fri 2026-11-27 17:00:00+01:00: succeeded (weekend: Fri 17:00 until Mon 08:00)",
             "         pause due Fri 2026-11-20 17:00:00+01:00: skipped: already paused",
             "         pause due Fri 2026-11-13 17:00:00+01:00: skipped: already paused",
         ]
@@ -239,6 +239,7 @@ class TestLedger:
         assert answer["changes"][0] == {
             "action": "pause",
             "due_at": "2026-11-27T16:00:00Z",
+            "because": "weekend: Fri 17:00 until Mon 08:00",
             "state": "succeeded",
             "reason": None,
             "attempts": 1,
@@ -248,7 +249,8 @@ class TestLedger:
         with ledger_in(folder).writing() as connection:
             work.record_intent(connection, new_intent(11), FRIDAY)
         lines = curfew.lines("why", "11", "--at", SATURDAY, cwd=folder)
-        assert lines[-1] == "         pause due Fri 2026-11-27 17:00:00+01:00: waiting"
+        because = "weekend: Fri 17:00 until Mon 08:00"
+        assert lines[-1] == f"         pause due Fri 2026-11-27 17:00:00+01:00: waiting ({because})"
         assert not any("ledger   nothing" in line for line in lines)
 
     def test_the_ledger_may_be_named(self, curfew: Curfew, folder: Path) -> None:

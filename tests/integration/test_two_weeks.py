@@ -538,9 +538,11 @@ FATES: Final = {
         status="RUNNING",
         because="a person had it given back inside the window, and it was left running to its end",
         changes=(CHRISTMAS[0], "12-26 12:00 resume succeeded", *NEW_YEAR),
-        audit=("12-26 12:00 resume succeeded",),
+        audit=(
+            f"12-26 12:00 resume succeeded override 1: resume campaign {RESUMED_BY_OVERRIDE}, by ada (wrong prices)",
+        ),
         at="12-26 13:00",
-        why=(": not quiet", "resume due Sat 2026-12-26 12:00:00+01:00: succeeded"),
+        why=(": not quiet", "resume due Sat 2026-12-26 12:00:00+01:00: succeeded (override 1: resume campaign"),
     ),
     SKIPPED: Fate(
         status="RUNNING",
@@ -592,9 +594,9 @@ FATES: Final = {
         status="RUNNING",
         because="the inventory was left out when it had begun, so what it had paused was given back",
         changes=(*CHRISTMAS, *window("12-30 10:00", "12-30 11:00"), *NEW_YEAR),
-        audit=("12-30 11:00 resume succeeded no rule keeps it paused any more",),
+        audit=("12-30 11:00 resume succeeded override 6: skip rule inventory, by ada (wrong prices)",),
         at="12-30 12:00",
-        why=(": not quiet", "resume due Wed 2026-12-30 11:00:00+01:00: succeeded"),
+        why=(": not quiet", "resume due Wed 2026-12-30 11:00:00+01:00: succeeded (override 6: skip rule inventory"),
     ),
     STOPPED: Fate(
         status="STOPPED",

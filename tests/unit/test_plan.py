@@ -436,6 +436,53 @@ class TestSpread:
         assert self.resumed(WEEKEND, 7).not_before is None
 
 
+class TestExempt:
+    """`curfew resume` on Saturday noon, and `curfew skip` of the whole weekend."""
+
+    BY_ADA = "override 1: %s, by ada (fair)"
+
+    def test_a_resume_that_a_person_asked_for_says_so(self) -> None:
+        intent = the_call(planned(LIFTED, SATURDAY_NOON + MINUTE, "PAUSED", known(State.SUCCEEDED), custody=held()))
+        assert (intent.due_at, intent.rules) == (SATURDAY_NOON, ("weekend", "override 1"))
+        words = self.BY_ADA % "resume campaign 1000001"
+        assert intent.because == f"{words}; weekend: Fri 17:00 until Mon 08:00"
+
+    def test_so_does_one_whose_window_was_skipped(self) -> None:
+        now = SATURDAY + MINUTE
+        intent = the_call(planned(SKIPPED, now, "PAUSED", known(State.SUCCEEDED), custody=held(), rules_since=SATURDAY))
+        assert (intent.due_at, intent.rules) == (SATURDAY, ("weekend", "override 1"))
+        assert intent.because == self.BY_ADA % "skip rule weekend"
+
+    def test_and_one_at_the_end_of_what_is_left_where_one_of_two_rules_was_skipped(self) -> None:
+        rules = rules_of(weekend(), "{name: sunday, campaigns: all, pause: {on: sat-sun}}")
+        skipped = overridden(rules, [exception(OverrideKind.SKIP, FRIDAY, MONDAY, rule="weekend")], WARSAW)
+        intent = the_call(planned(skipped, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held()))
+        assert intent.because == f"{self.BY_ADA % 'skip rule weekend'}; sunday: sat-sun"
+
+    def test_one_that_would_be_due_anyhow_does_not(self) -> None:
+        rules = rules_of(weekend(), "{name: long, campaigns: all, pause: {from: Fri 16:00, until: Mon 08:00}}")
+        skipped = overridden(rules, [exception(OverrideKind.SKIP, FRIDAY, MONDAY, rule="weekend")], WARSAW)
+        intent = the_call(planned(skipped, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held()))
+        assert intent.because == "long: Fri 16:00 until Mon 08:00"
+
+    @pytest.mark.parametrize(("rules", "what"), [(LIFTED, "resume campaign 1000001"), (SKIPPED, "skip rule weekend")])
+    def test_a_pause_that_waits_is_withdrawn_with_the_same_words(self, rules: Ruleset, what: str) -> None:
+        step, *_ = planned(rules, SATURDAY_NOON + MINUTE, "RUNNING", known(State.WAITING))
+        assert isinstance(step, Withdraw)
+        assert step.reason == f"no longer wanted: {self.BY_ADA % what}"
+
+    def test_what_one_person_wants_back_comes_at_once_though_the_rule_spreads_its_resumes(self) -> None:
+        lifted = overridden(SPREAD, [exception(OverrideKind.RESUME, SATURDAY_NOON, MONDAY)], WARSAW)
+        assert TestSpread.resumed(lifted, CAMPAIGN, SATURDAY_NOON + MINUTE).not_before is None
+
+    def test_what_a_skip_gives_back_is_spread_as_its_rule_says(self) -> None:
+        skipped = overridden(SPREAD, [exception(OverrideKind.SKIP, FRIDAY, MONDAY, rule="weekend")], WARSAW)
+        intents = [TestSpread.resumed(skipped, number, SATURDAY) for number in range(7, 27)]
+        latest = max(each.not_before for each in intents if each.not_before)
+        assert SATURDAY + 20 * MINUTE < latest <= SATURDAY + 30 * MINUTE
+        assert intents[0].because.endswith("; resumes are spread over 30m")
+
+
 class TestHolds:
     def test_a_hold_alone_pauses_and_owes_nothing(self) -> None:
         intent = the_call(planned(ALONE, WEDNESDAY_NOON, "RUNNING"))
