@@ -1,7 +1,7 @@
 """What the verbs that make an exception share: who says so, why, and where it's kept."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,14 +79,21 @@ class Desk:
 
     def make(self, kind: OverrideKind, start: datetime, end: datetime, **whom: Any) -> None:
         """Record an exception, and say what it is and how to take it back."""
-        new = Override(id=0, kind=kind, starts_at=start, ends_at=end, **whom)
+        self.record([Override(id=0, kind=kind, starts_at=start, ends_at=end, **whom)])
+
+    def record(self, new: Sequence[Override]) -> None:
+        """Record exceptions, all of them or none, and say what they are and how to take them back."""
+        now = utc_now()
         with self.ledger.writing() as connection:
-            made = add_override(connection, new, utc_now())
-        zone = next((rule.zone for rule in self.ruleset.rules if rule.name == made.rule), self.zone)
-        span = f"{output.local(start, zone)} until {output.local(end, zone)}"
-        output.write_line(printable(f"{made}: {span}"))
+            made = [add_override(connection, each, now) for each in new]
+        zones = {rule.name: rule.zone for rule in self.ruleset.rules}
+        for each in made:
+            zone = zones.get(each.rule or "", self.zone)
+            span = f"{output.local(each.starts_at, zone)} until {output.local(each.ends_at, zone)}"
+            output.write_line(printable(f"{each}: {span}"))
         acted = "the daemon acts on it within seconds" if is_held(self.ledger.path) else "no daemon runs now"
-        click.echo(f"{acted}; take it back with: curfew overrides --revoke {made.id}")
+        back = f"curfew overrides --revoke {made[0].id}" if len(made) == 1 else "curfew undo"
+        click.echo(f"{acted}; take it back with: {back}")
 
 
 def desk(file: Path, database: str | None) -> Desk:

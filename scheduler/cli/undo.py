@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from rules.overrides import OverrideKind
+from rules.overrides import Override, OverrideKind
 from rules.ruleset import Action
 from scheduler.cli import options, output
 from scheduler.cli.overriding import Desk, author_of, desk
@@ -30,9 +30,9 @@ _LONGEST_PAUSE: Final = timedelta(days=1)
 def command(file: Path, database: str | None, yes: bool, author: str | None) -> int:
     """Show what the last edge or exception changed, and put it back after a confirmation.
 
-    An exception is taken back. Campaigns that the last edge paused are resumed for the rest of their window; those that
-    it resumed are paused until their next window, for a day at most. Each is an exception of its own, which `curfew
-    overrides` lists and takes back, and the journal keeps.
+    An exception is taken back, or several that were made at once. Campaigns that the last edge paused are resumed for
+    the rest of their window; those that it resumed are paused until their next window, for a day at most. Each is an
+    exception of its own, which `curfew overrides` lists and takes back, and the journal keeps.
 
     \b
     Example:
@@ -42,31 +42,49 @@ def command(file: Path, database: str | None, yes: bool, author: str | None) -> 
     with at.ledger.reading() as connection:
         made = [each for each in recent_overrides(connection, at.now) if each.revoked_at is None]
         edge = last_edge(connection, at.now - _LOOK_BACK)
-    newest = max(made, key=lambda each: each.made_at, default=None)
-    if newest is not None and (edge is None or edge.finished_at <= newest.made_at):
-        return _undo_override(at, newest, yes=yes, author=author_of(author))
+    newest_at = max((each.made_at for each in made), default=None)
+    newest = [each for each in made if each.made_at == newest_at]
+    if newest and (edge is None or edge.finished_at <= newest[0].made_at or _has_caused(newest, edge)):
+        return _undo_overrides(at, newest, edge, yes=yes, author=author_of(author))
     if edge is None:
         raise WrongUse(f"nothing was changed in the last {_LOOK_BACK.days} days that could be put back")
     return _undo_edge(at, edge, yes=yes, author=author_of(author))
 
 
-def _undo_override(at: Desk, newest: Recorded, *, yes: bool, author: str) -> int:
-    output.write_line(printable(f"The last change: {newest.override}, made {output.local(newest.made_at, at.zone)}"))
-    if not _is_confirmed("Take it back?", yes=yes):
+def _has_caused(made: Sequence[Recorded], edge: LastEdge) -> bool:
+    """Whether an edge is what came of exceptions, and not a later one that only has them among its reasons."""
+    named = [each.override for each in made if each.override.name in edge.rules]
+    return any(edge.action is Action.RESUME or edge.due_at == override.starts_at for override in named)
+
+
+def _undo_overrides(at: Desk, made: Sequence[Recorded], edge: LastEdge | None, *, yes: bool, author: str) -> int:
+    when = output.local(made[0].made_at, at.zone)
+    for each in made:
+        output.write_line(printable(f"The last change: {each.override}, made {when}"))
+    if edge is not None and _has_caused(made, edge):
+        _show(edge, [f"  {_done(edge)}"] * len(edge.campaigns))
+    if not _is_confirmed("Take it back?" if len(made) == 1 else f"Take these {len(made)} back?", yes=yes):
         return 1
     with at.ledger.writing() as connection:
-        gone = revoke_override(connection, newest.override.id, author, at.now)
-    click.echo("taken back" if gone else "somebody was quicker: it's taken back already")
+        gone = [revoke_override(connection, each.override.id, author, at.now) for each in made]
+    click.echo("taken back" if any(gone) else "somebody was quicker: it's taken back already")
     return 0
 
 
+def _show(edge: LastEdge, remarks: Sequence[str]) -> None:
+    for campaign, remark in zip(edge.campaigns, remarks, strict=True):
+        output.write_line(printable(f"  {campaign.account}: {campaign.campaign} {campaign.name or ''}{remark}"))
+
+
+def _done(edge: LastEdge) -> str:
+    return "paused" if edge.action is Action.PAUSE else "resumed"
+
+
 def _undo_edge(at: Desk, edge: LastEdge, *, yes: bool, author: str) -> int:
-    done = "paused" if edge.action is Action.PAUSE else "resumed"
-    rules = ", ".join(edge.rules)
-    output.write_line(printable(f"The last change: due {output.local(edge.due_at, at.zone)}, by {rules}: {done}"))
+    by = f", by {', '.join(edge.rules)}" if edge.rules else ""
+    output.write_line(printable(f"The last change: due {output.local(edge.due_at, at.zone)}{by}: {_done(edge)}"))
     chosen = list(_ends(at, edge))
-    for campaign, end in chosen:
-        output.write_line(printable(f"  {campaign.account}: {campaign.campaign} {campaign.name or ''}{_what(at, end)}"))
+    _show(edge, [_what(at, end) for _, end in chosen])
     able = [(campaign, end) for campaign, end in chosen if end is not None]
     if not able:
         raise WrongUse("none of them can be put back")
@@ -102,6 +120,10 @@ def _is_confirmed(question: str, *, yes: bool) -> bool:
 def _put_back(at: Desk, edge: LastEdge, able: Sequence[tuple[ChangedCampaign, datetime]], author: str) -> None:
     kind = OverrideKind.RESUME if edge.action is Action.PAUSE else OverrideKind.PAUSE
     reason = f"undo of the {edge.action} due {output.utc(edge.due_at)}"
-    for campaign, end in able:
-        whom = {"account": campaign.account, "campaign": campaign.campaign}
-        at.make(kind, at.now, end, author=author, reason=reason, **whom)
+    start, said = at.now, {"author": author, "reason": reason}
+    at.record(
+        [
+            Override(id=0, kind=kind, account=of.account, campaign=of.campaign, starts_at=start, ends_at=end, **said)
+            for of, end in able
+        ]
+    )

@@ -1,17 +1,19 @@
 """`curfew undo`: what the last edge or exception changed is shown, and put back by exceptions of its own."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import text
 
 from rules.ruleset import Action
 from scheduler.ledger import work
 from scheduler.ledger.database import Database
 from scheduler.ledger.records import NewIntent, Outcome, Result, Seen
 from tests.acceptance.command_line import Curfew
-from tests.scheduler_fakes import DAY, FRIDAY, HOUR, MONDAY, ledger_in, new_intent, resume
+from tests.scheduler_fakes import DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume
 
 SATURDAY = FRIDAY + DAY
 NAMES = {11: "Spring offer", 12: "Newsletter"}
@@ -33,6 +35,11 @@ def happened(ledger: Database, *changes: NewIntent, at: datetime, outcome: Outco
             number = work.start_attempt(connection, intent, "test", at)
             assert number is not None
             work.finish_attempt(connection, intent, number, Result(outcome=outcome), at)
+
+
+def asked_by(*rules: str, of: NewIntent, at: datetime) -> NewIntent:
+    """A change that is due then by rules and exceptions of these names."""
+    return replace(of, rules=rules, due_at=at)
 
 
 def in_force(curfew: Curfew, folder: Path) -> list[tuple[str, object, str]]:
@@ -92,6 +99,72 @@ def test_the_last_exception_is_taken_back_when_it_is_the_newest_change(
         assert done.stdout.endswith("taken back\n")
         assert in_force(curfew, folder) == []
         assert curfew.rows("overrides", folder, "--all")[0]["revoked_at"] == "2026-11-27T15:30:00Z"
+
+
+def test_what_came_of_an_exception_is_shown_with_it_and_ends_when_that_is_taken_back(
+    curfew: Curfew, folder: Path, ledger: Database
+) -> None:
+    """Not by a second exception on top of it, which would outlast the first."""
+    happened(ledger, new_intent(11), new_intent(12), at=FRIDAY)
+    with freeze_time(SATURDAY):
+        curfew("skip", "weekend", "--by", "ada", cwd=folder)
+    back = [asked_by("weekend", "override 1", of=resume(new_intent(campaign)), at=SATURDAY) for campaign in NAMES]
+    happened(ledger, *back, at=SATURDAY + MINUTE)
+    with freeze_time(SATURDAY + HOUR):
+        lines = curfew.lines("undo", "--yes", cwd=folder)
+        assert lines == [
+            "The last change: override 1: skip rule weekend, by ada, made Sat 2026-11-28 17:00:00+01:00",
+            "  main: 11 Spring offer  resumed",
+            "  main: 12 Newsletter  resumed",
+            "taken back",
+        ]
+        assert in_force(curfew, folder) == []
+
+
+def test_what_a_campaign_was_paused_for_later_is_a_change_of_its_own(
+    curfew: Curfew, folder: Path, ledger: Database
+) -> None:
+    """It was completed when the exception was made, and began to run inside the weekend."""
+    with freeze_time(FRIDAY - HOUR):
+        curfew("pause", "11", "--until", "2026-12-01", "--by", "ada", cwd=folder)
+    happened(ledger, asked_by("override 1", "weekend", of=new_intent(11), at=SATURDAY), at=SATURDAY)
+    with freeze_time(SATURDAY + HOUR):
+        assert "by override 1, weekend: paused" in curfew("undo", "--yes", cwd=folder).stdout
+        assert [kind for kind, *_ in in_force(curfew, folder)] == ["pause", "resume"]
+
+
+def test_an_undo_is_undone_as_a_whole(curfew: Curfew, folder: Path, ledger: Database) -> None:
+    happened(ledger, new_intent(11), new_intent(12), at=FRIDAY)
+    with freeze_time(SATURDAY):
+        assert curfew("undo", "--yes", cwd=folder).stdout.endswith("take it back with: curfew undo\n")
+    back = [
+        asked_by("weekend", f"override {number}", of=resume(new_intent(campaign)), at=SATURDAY)
+        for number, campaign in enumerate(NAMES, 1)
+    ]
+    happened(ledger, *back, at=SATURDAY + MINUTE)
+    with freeze_time(SATURDAY + HOUR):
+        done = curfew("undo", "--yes", cwd=folder)
+        assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
+            "The last change: override 1: resume campaign 11",
+            "The last change: override 2: resume campaign 12",
+            "  main: 11 Spring offer  resumed",
+            "  main: 12 Newsletter  resumed",
+            "taken back",
+        ]
+        assert in_force(curfew, folder) == []
+
+
+@freeze_time(SATURDAY)
+def test_all_of_an_edge_is_put_back_or_nothing(curfew: Curfew, folder: Path, ledger: Database) -> None:
+    happened(ledger, new_intent(11), new_intent(12), at=FRIDAY)
+    with ledger.writing() as connection:
+        full = "SELECT RAISE(ABORT, 'disk full')"
+        connection.execute(
+            text(f"CREATE TRIGGER no BEFORE INSERT ON overrides WHEN NEW.campaign = 12 BEGIN {full}; END")
+        )
+    done = curfew("undo", "--yes", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, f"curfew: {ledger.path}: disk full\n")
+    assert in_force(curfew, folder) == []
 
 
 @freeze_time(SATURDAY)
