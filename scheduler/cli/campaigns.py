@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from rules.overrides import NAME
 from rules.ruleset import Ruleset
 from scheduler.cli import online, options, output
 from scheduler.cli.problems import problem_text
@@ -38,10 +39,11 @@ _ANSWERS: Final = {True: "yes", False: "no", None: ""}
 
 @click.command(name="campaigns")
 @options.config
+@options.database
 @click.option("--account", help="Only this account's.")
 @click.option("--rule", help="Only those that this rule selects.")
 @options.output_format("table", "json", "csv")
-def command(file: Path, account: str | None, rule: str | None, form: str) -> int:
+def command(file: Path, database: str | None, account: str | None, rule: str | None, form: str) -> int:
     """Show the campaigns of the accounts, what selects each, whether it's quiet now, and if it could be resumed.
 
     The API is asked for one list of each account, and about each campaign that is selected, for at most five minutes;
@@ -51,7 +53,7 @@ def command(file: Path, account: str | None, rule: str | None, form: str) -> int
     For programs, each campaign has these keys:
       account, campaign, campaign_name, folder, status   as the API has them; campaign is the id
       rules              the names of the rules that select it; none: it's left alone
-      quiet, because     whether it's in a quiet window now, and of which rules
+      quiet, because     whether it's to be quiet now, by which rules and exceptions
       until              the window's end; where it isn't quiet, the next one's start; null where none is in sight
       can_resume         whether the API could resume it; null where it wasn't asked, or gave no answer
       why_not            why it couldn't be resumed, or why that isn't known
@@ -68,8 +70,9 @@ def command(file: Path, account: str | None, rule: str | None, form: str) -> int
     _check(settings, account, rule)
     checked = online.ask(settings, _accounts(settings, account, rule), rule=rule)
     now = utc_now()
+    ruleset = options.overridden_by(settings, options.overrides_of(settings, database, now))
     rows = [
-        _row(settings.ruleset, campaign, now)
+        _row(ruleset, campaign, now)
         for each in checked
         for campaign in each.campaigns
         if rule in (None, *campaign.rules)
@@ -151,6 +154,7 @@ def _quiet(row: Mapping[str, Any], settings: Settings) -> str:
 
 def _selected_by(row: Mapping[str, Any]) -> str:
     remarks = [
+        *(because for because in row["because"] if because.startswith(NAME)),
         f"can't be resumed: {row['why_not']}" if row["can_resume"] is False else row["why_not"],
         "mail follows each prospect's own time zone" if row["prospect_timezone"] else "",
     ]

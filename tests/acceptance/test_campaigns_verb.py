@@ -4,12 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rules.overrides import Override, OverrideKind
+from scheduler.ledger.overrides import add_override
 from tests.acceptance.processes import KEY, SandboxProcess, curfew, rows, sandbox_process, window
+from tests.scheduler_fakes import ledger_in
 
 FIRST, SECOND, THIRD = 1000001, 1000002, 1000003
 KEYS = [
@@ -49,6 +52,14 @@ def write(folder: Path, base_url: str, *rules: str, accounts: str = "", key: str
 
 def rule(campaigns: str, pause: str = QUIET, name: str = "quiet", account: str = "main") -> str:
     return f"{{name: {name}, account: {account}, campaigns: {campaigns}, pause: {pause}}}"
+
+
+def exception(kind: OverrideKind, campaign: int) -> Override:
+    """From an hour ago until in an hour."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    return Override(
+        id=0, kind=kind, account="main", campaign=campaign, starts_at=now - hour, ends_at=now + hour, author="ada"
+    )
 
 
 class TestCampaigns:
@@ -106,6 +117,18 @@ class TestCampaigns:
         assert second.startswith(f"{SECOND} Campaign 2  RUNNING  from ")
         assert "  no      later; can't be resumed: the API doesn't support" in second
         assert third == f"{THIRD} Campaign 3  RUNNING"
+
+    def test_exceptions_count(self, tmp_path: Path, sandbox: SandboxProcess) -> None:
+        write(tmp_path, sandbox.base_url, rule(f"[{FIRST}]"))
+        with ledger_in(tmp_path).writing() as connection:
+            for campaign, kind in ((FIRST, OverrideKind.RESUME), (THIRD, OverrideKind.PAUSE)):
+                add_override(connection, exception(kind, campaign), datetime.now(UTC))
+        first, second, third = rows("campaigns", tmp_path)
+        assert [each["quiet"] for each in (first, second, third)] == [False, False, True]
+        assert third["because"] == [f"override 2: pause campaign {THIRD}, by ada"]
+        assert (third["rules"], third["can_resume"]) == ([], None), "the file's rules say who is selected, and asked"
+        line = curfew("campaigns", cwd=tmp_path).stdout.splitlines()[-1]
+        assert line.endswith(f"override 2: pause campaign {THIRD}, by ada")
 
     def test_it_can_be_asked_for_one_account_or_rule(self, tmp_path: Path) -> None:
         with sandbox_process(campaigns=2) as sandbox:
