@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from rules.notation import FIRST_YEAR, LAST_YEAR
+from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from rules.overrides import Override, OverrideKind
 from rules.ruleset import Rule, Ruleset, Timeline
 from scheduler.cli import options, output
@@ -19,6 +19,8 @@ from scheduler.errors import WrongUse
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import is_held
 from scheduler.ledger.overrides import add_override, overrides_in_mind
+from scheduler.ledger.reports import accounts_with
+from scheduler.ledger.work import every_campaign
 from scheduler.settings import Settings, load
 from scheduler.texts import printable
 
@@ -69,6 +71,19 @@ class Desk:
         if given is not None and given not in known:
             raise WrongUse(options.unknown("account", given, known))
         return given or known[0]
+
+    def warn_if_unknown(self, account: str, campaign: int) -> None:
+        """Say on standard error where neither a list nor the file has a campaign: no error, since it may be new."""
+        if any(campaign in rule.selector.ids for rule in self.settings.ruleset.rules if rule.account == account):
+            return
+        with self.ledger.reading() as connection:
+            known = [str(seen.campaign) for seen in every_campaign(connection, account)]
+            others = [name for name in accounts_with(connection, campaign) if name != account]
+        if known and str(campaign) not in known:
+            hint = f"; account {others[0]} has it" if others else nearest(str(campaign), known)
+            click.echo(
+                printable(f"curfew: no list of account {account} has shown a campaign {campaign}{hint}"), err=True
+            )
 
     def instant(self, text: str, zone: ZoneInfo) -> datetime:
         """An end that's still to come, as wall time of a zone."""

@@ -31,6 +31,8 @@ def command(
       curfew pause 1234567 --until 2026-12-01T08:00 --reason "wrong prices in the second mail"
     """
     at = desk(file, database)
-    whom = {"account": at.account(account), "campaign": campaign}
+    owner = at.account(account)
     end = at.instant(until, at.zone)
+    whom = {"account": owner, "campaign": campaign}
     at.make(OverrideKind.PAUSE, at.now, end, author=author_of(author), reason=reason_of(reason), **whom)
+    at.warn_if_unknown(owner, campaign)

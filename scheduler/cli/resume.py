@@ -35,5 +35,6 @@ def command(
         raise WrongUse(f"no rule keeps campaign {campaign} quiet now; `curfew why {campaign}` says what is on record")
     whom = {"account": owner, "campaign": campaign}
     at.make(OverrideKind.RESUME, at.now, span.end, author=author_of(author), reason=reason_of(reason), **whom)
+    at.warn_if_unknown(owner, campaign)
     if record.held_since is None:
         click.echo(f"Curfew doesn't hold campaign {campaign} paused: if it is, resume it in Woodpecker")

@@ -373,6 +373,42 @@ class TestAuthor:
         assert (row["author"], row["reason"]) == ("Zoë", "święto, 100%; it's ☃")
 
 
+class TestUnknownCampaign:
+    """The last list may be old, so it's said, and the exception is made all the same."""
+
+    @pytest.fixture(autouse=True)
+    def lists(self, folder: Path, ledger: Database) -> None:
+        rules = [f"name: {each}, account: {each}, campaigns: all, {WEEKEND}" for each in ("main", "acme")]
+        write_file(folder, [*rules, f"name: one, account: main, campaigns: [12], {WEEKEND}"], accounts=TWO_ACCOUNTS)
+        with ledger.writing() as connection:
+            for owner, campaign in (("main", 1234567), ("main", 11), ("acme", 7654321)):
+                work.store_list(connection, owner, [Seen(campaign=campaign, name="Spring", status="PAUSED")], FRIDAY)
+
+    @pytest.mark.usefixtures("saturday")
+    @pytest.mark.parametrize("verb", [("pause", "--until", "2026-12-01"), ("resume",)], ids=["pause", "resume"])
+    @pytest.mark.parametrize(
+        ("campaign", "said"),
+        [
+            ("1234576", "no list of account main has shown a campaign 1234576; did you mean '1234567'?"),
+            ("7654321", "no list of account main has shown a campaign 7654321; account acme has it"),
+            ("99", "no list of account main has shown a campaign 99"),
+            ("11", None),
+            ("12", None),
+        ],
+    )
+    def test_one_that_no_list_has_shown_nor_the_file_names_is_said(
+        self, curfew: Curfew, folder: Path, verb: tuple[str, ...], campaign: str, said: str | None
+    ) -> None:
+        done = curfew(*verb, campaign, "--account", "main", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, f"curfew: {said}\n" if said else "")
+        assert [each["campaign"] for each in curfew.rows("overrides", folder)] == [int(campaign)]
+
+    def test_where_no_list_was_ever_had_nothing_is_said(self, curfew: Curfew, folder: Path, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            connection.execute(text("DELETE FROM campaigns"))
+        made(curfew, folder, "pause", "99", "--until", "2026-12-01", "--account", "main")
+
+
 class TestWrongUse:
     @pytest.mark.usefixtures("ledger")
     @pytest.mark.parametrize("call", [CALLS["skip"], CALLS["extend"]], ids=["skip", "extend"])
