@@ -96,6 +96,8 @@ class Lane:
         self._is_drain_told = True
         # Called when nothing is left to do after a pause, so that somebody looks whether it has worked.
         self.when_drained: Callable[[], None] = lambda: None
+        # Set by each list that is had, so that somebody who couldn't ask the account knows when it's worth a try.
+        self.is_listed = asyncio.Event()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Client]:
@@ -184,6 +186,7 @@ class Lane:
     def confirmed(self) -> None:
         """A list was had, which shows what came of the pauses before it."""
         self._is_to_be_confirmed = False
+        self.is_listed.set()
 
     def stop(self) -> None:
         """End `run` after the call in flight; what is still queued stays in the ledger for the next start."""

@@ -36,24 +36,33 @@ async def at_start(
 ) -> None:
     """Ask about the campaigns that are selected, once `after` is set; what's wrong is said in the log and the journal.
 
-    Whatever happens to it, the daemon goes on. Few accounts are asked `at_once`: those that pause need the processor.
+    An account that refused the key, or couldn't be asked, is asked once more when it gives a list again. Whatever
+    happens to it, the daemon goes on. Few accounts are asked `at_once`: those that pause need the processor.
     """
     await after.wait()
     try:
-        async with at_once:
-            checked = await check_account(settings.ruleset, lane.name, lane.spare_turn, limits)
-        # In a thread: to find the nearest of thousands of names takes a while, in which a pause may be due.
-        found = await asyncio.to_thread(problems_of, settings.source, settings.document, checked)
-        facts = _facts(checked, found)
-        details = {**facts, "said": [str(problem) for problem in found[:_MOST_SAID]]}
-        await writer.do(lambda connection: work.note(connection, now(), PREFLIGHT, account=lane.name, details=details))
+        for _ in range(2):
+            lane.is_listed.clear()
+            async with at_once:
+                checked = await check_account(settings.ruleset, lane.name, lane.spare_turn, limits)
+            await _tell(settings, checked, writer, now)
+            if checked.fault is None:
+                return
+            await lane.is_listed.wait()
     except Exception:  # noqa: BLE001 -- it only looks ahead; a fault of it is shown, and pauses go on
         _log.exception("the preflight failed", account=lane.name)
-        return
+
+
+async def _tell(settings: Settings, checked: CheckedAccount, writer: Writer, now: Callable[[], datetime]) -> None:
+    # In a thread: to find the nearest of thousands of names takes a while, in which a pause may be due.
+    found = await asyncio.to_thread(problems_of, settings.source, settings.document, checked)
+    facts, account = _facts(checked, found), checked.account
+    details = {**facts, "said": [str(problem) for problem in found[:_MOST_SAID]]}
+    await writer.do(lambda connection: work.note(connection, now(), PREFLIGHT, account=account, details=details))
     for problem in found[:_MOST_SAID]:
         write = _log.warning if problem.is_warning else _log.error
-        write("preflight", account=lane.name, place=str(problem.place), path=problem.path, why=problem.message)
-    _log.info("preflight done", account=lane.name, **facts)
+        write("preflight", account=account, place=str(problem.place), path=problem.path, why=problem.message)
+    _log.info("preflight done", account=account, **facts)
 
 
 def _facts(checked: CheckedAccount, found: Sequence[Problem]) -> dict[str, Any]:

@@ -374,13 +374,44 @@ class TestAtTheDaemonsStart:
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
         with captured_logs() as logs:
-            async with preflight_of(sandbox, tmp_path, weekend()) as (lane, after, task, _):
+            async with preflight_of(sandbox, tmp_path, weekend()) as (lane, after, *_):
                 lane.rest()
                 after.set()
-                await task
+                await until(lambda: has_line(logs, "preflight done"), "it's told")
         assert calls(sandbox) == []
         assert (logs[0]["log_level"], logs[0]["path"]) == ("error", "accounts.main.api_key")
         assert "refused a moment ago" in logs[0]["why"]
+
+    @pytest.mark.parametrize("fault", [{"status": 401}, {"status": 500}], ids=["refused", "out of order"])
+    async def test_what_could_not_be_asked_is_asked_once_more_when_there_is_a_list_again(
+        self, sandbox: Sandbox, tmp_path: Path, fault: dict[str, Any]
+    ) -> None:
+        sandbox.add_fault(Misbehaviour(**fault))
+        sandbox.campaign(SECOND).unsupported = True
+        with captured_logs() as logs:
+            async with preflight_of(sandbox, tmp_path, weekend(f"[{SECOND}]")) as (lane, after, task, db):
+                lane.confirmed()
+                after.set()
+                await until(lambda: has_line(logs, "preflight done"), "it's told")
+                sandbox.clear_faults()
+                assert not task.done()
+                lane.confirmed()
+                await task
+                lane.confirmed()
+        assert [line["log_level"] for line in logs] == ["error", "info", "warning", "info"]
+        assert "1000002 'Campaign 2' can't be resumed" in logs[2]["why"]
+        assert [details["asked"] for _, details in journalled(db)] == [0, 1]
+
+    async def test_a_second_time_is_the_last(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A key that may list and not look would be said at every list."""
+        sandbox.add_fault(Misbehaviour(call="get", status=403))
+        async with preflight_of(sandbox, tmp_path, weekend()) as (lane, after, task, db):
+            after.set()
+            await until(lambda: has_gets(sandbox, 1), "it's under way")
+            while not task.done():
+                lane.confirmed()
+                await asyncio.sleep(0.005)
+        assert [details["asked"] for _, details in journalled(db)] == [0, 0]
 
     async def test_few_accounts_are_asked_at_once(self, sandbox: Sandbox, tmp_path: Path) -> None:
         at_once, after = asyncio.Semaphore(1), asyncio.Event()
