@@ -8,7 +8,7 @@ these stay the text that the user typed.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 from yaml._yaml import CParser
@@ -77,6 +77,11 @@ class Source:
     _keys: dict[int, dict[object, tuple[yaml.Node, yaml.Node]]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """The mapping that is the value of a key; empty where there's none."""
+        found = self.value.get(key) if isinstance(self.value, dict) else None
+        return found if isinstance(found, dict) else {}
 
     def problem(self, path: Path, message: str, *, at_key: bool = False, is_warning: bool = False) -> Problem:
         """Put a message at the place of the value (or of its key) that `path` leads to.

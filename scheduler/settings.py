@@ -126,7 +126,7 @@ class _Included:
         self.calendars: dict[str, Source] = {}
         self.contents: dict[str, bytes] = {}
         self.problems: list[Problem] = []
-        for name, spec in _mapping(source.value, "calendars").items():
+        for name, spec in source.mapping("calendars").items():
             text = spec.get("ics") if isinstance(spec, dict) else None
             if isinstance(text, str) and text.strip():
                 try:
@@ -200,7 +200,7 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
 
 def _key_problems(source: Text, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
     """What's wrong with the keys, also where the rest of the file is wrong: all errors come in one go."""
-    for path, key, text in _key_texts(source.value):
+    for path, key, text in _key_texts(source):
         try:
             _key(key, text, file, environment)
         except _UnusableError as error:
@@ -210,17 +210,12 @@ def _key_problems(source: Text, file: Path, environment: Environment, *, every_k
             yield replace(problem, is_note=is_note)
 
 
-def _key_texts(value: object) -> Iterator[tuple[ValuePath, str, str]]:
-    for name, account in _mapping(value, "accounts").items():
+def _key_texts(source: Text) -> Iterator[tuple[ValuePath, str, str]]:
+    for name, account in source.mapping("accounts").items():
         for key in _KEY_SOURCES:
             text = account.get(key) if isinstance(account, dict) else None
             if isinstance(text, str):
                 yield ("accounts", name, key), key, text
-
-
-def _mapping(value: object, key: str) -> dict[str, object]:
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _accounts(document: Document, file: Path, environment: Environment) -> Iterator[Account]:

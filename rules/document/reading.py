@@ -36,7 +36,7 @@ def read(source: Source) -> Document:
 def _read(source: Source) -> Document:
     problems = [*source.problems, *_clashing_names(source), *_circles(source)]
     try:
-        document = Document.model_validate(source.value, context=_names(source.value))
+        document = Document.model_validate(source.value, context=_names(source))
     except ValidationError as error:
         # Where the text was wrong already, what's said of its value would be a riddle.
         known = {(problem.place, problem.path) for problem in source.problems}
@@ -70,17 +70,12 @@ def _found(value: object, path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _mapping(value: object, key: str) -> dict[str, Any]:
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _names(value: object) -> Names:
-    return Names(frozenset(_mapping(value, "accounts")), frozenset(_mapping(value, "calendars")))
+def _names(source: Source) -> Names:
+    return Names(frozenset(source.mapping("accounts")), frozenset(source.mapping("calendars")))
 
 
 def _clashing_names(source: Source) -> Iterator[Problem]:
-    for calendar in sorted(_mapping(source.value, "calendars")):
+    for calendar in sorted(source.mapping("calendars")):
         if _means_days(calendar):
             message = f"{calendar!r} means days by itself; choose another name"
             yield source.problem(("calendars", calendar), message, at_key=True)
@@ -101,7 +96,7 @@ def _means_days(name: str) -> bool:
 
 def _circles(source: Source) -> Iterator[Problem]:
     """Calendars that include themselves, on whatever way round; without any, chains of includes that are too long."""
-    calendars = _mapping(source.value, "calendars")
+    calendars = source.mapping("calendars")
     includes = {
         name: [other for other in _included(calendar) if other in calendars] for name, calendar in calendars.items()
     }
