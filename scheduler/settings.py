@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -97,10 +97,14 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
     problems = [*_database_problems(source, file, environment), *included.problems]
     if environment is not None:
         problems += _key_problems(source, file, environment, every_key=every_key)
+    accounts: tuple[Account, ...] = ()
     try:
         document = read(source)
     except SourceError as error:
         problems += error.problems
+    else:
+        accounts = tuple(_accounts(document, file, environment)) if environment is not None else ()
+        problems += _twins(source, accounts)
     if any(not problem.is_note for problem in problems):
         raise WrongFile(str(file), tuple(sorted(problems)), content)
     calendars = compile_calendars(document, included.calendars)
@@ -114,7 +118,7 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
         zone_data=zone_data,
         ics_digests={name: sha256(each).hexdigest() for name, each in included.contents.items()},
         source=source,
-        accounts=tuple(_accounts(document, file, environment)) if environment is not None else (),
+        accounts=accounts,
         unchecked=tuple(problems),
     )
 
@@ -226,6 +230,18 @@ def _accounts(document: Document, file: Path, environment: Environment) -> Itera
         except _UnusableError:
             continue
         yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
+
+
+def _twins(source: Text, accounts: Iterable[Account]) -> Iterator[Problem]:
+    """Names for the same account: each would have a lane of its own, and rules that know nothing of the other's."""
+    seen: dict[Account, str] = {}
+    for account in accounts:
+        first = seen.setdefault(replace(account, name=""), account.name)
+        if first != account.name:
+            message = (
+                f"is the same account as {first!r}; put its rules there, or say which client it is with company_id"
+            )
+            yield source.problem(("accounts", account.name), message, at_key=True)
 
 
 def _key_source(spec: AccountSpec) -> tuple[str, str]:

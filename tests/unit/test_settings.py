@@ -175,6 +175,26 @@ class TestKeys:
         assert shown == f"accounts.main.{message}"
         assert place == f"2:{file.read_text().splitlines()[1].index(': ', 18) + 3}"
 
+    def test_an_account_that_is_there_twice_is_an_error(self, file: Path) -> None:
+        """Woodpecker takes one call at a time for each, and windows of one campaign are one only within an account."""
+        accounts = (
+            "  main: {api_key: '${A}'}",
+            "  acme: {api_key: '${B}', base_url: 'https://api.woodpecker.co/rest'}",
+            "  client: {api_key: '${A}', company_id: 7}",
+            "  again: {api_key: '${B}', company_id: 7}",
+            "  other: {api_key: '${A}', company_id: 8}",
+            "  else: {api_key: '${A}', base_url: 'https://api.example.com/rest'}",
+        )
+        rules = "rules:\n  - {name: w, account: main, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
+        file.write_text("\n".join(("timezone: UTC", "accounts:", *accounts, rules)))
+        end = "put its rules there, or say which client it is with company_id"
+        assert lines(file, {"A": "k3y", "B": "k3y"}) == [
+            f"4:3: accounts.acme: is the same account as 'main'; {end}",
+            f"6:3: accounts.again: is the same account as 'client'; {end}",
+        ]
+        assert len(load(file, {"A": "k3y", "B": "other"}).accounts) == 6
+        assert len(load(file).document.accounts) == 6
+
     def test_all_wrong_keys_come_in_one_go_with_the_errors_of_the_rest(self, file: Path) -> None:
         file.write_text(
             "timezone: Europe/Warsav\n"
