@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from rules.document import Document
-from rules.localtime import start_instant
+from rules.localtime import end_instant, start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
@@ -111,8 +111,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"no {kind} is called {name!r}{nearest(name, known)}"
 
 
-def instant(text: str | None, zone: ZoneInfo) -> datetime | None:
+def instant(text: str | None, zone: ZoneInfo, *, is_end: bool = False) -> datetime | None:
     """Read an ISO instant or date; without an offset it's wall time of the zone, and a date is its midnight.
+
+    A time that comes twice is the first of them, or, where something ends, the second.
 
     Raises:
         WrongUse: it's neither.
@@ -125,4 +127,6 @@ def instant(text: str | None, zone: ZoneInfo) -> datetime | None:
         raise WrongUse(f"{text!r} is neither a date (2026-12-24) nor an instant (2026-12-24T16:00Z)") from None
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise WrongUse(f"the year of {text!r} isn't between {FIRST_YEAR} and {LAST_YEAR}")
-    return value.astimezone(UTC) if value.tzinfo else start_instant(value, zone)
+    if value.tzinfo:
+        return value.astimezone(UTC)
+    return end_instant(value, zone) if is_end else start_instant(value, zone)

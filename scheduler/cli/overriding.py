@@ -87,7 +87,7 @@ class Desk:
 
     def instant(self, text: str, zone: ZoneInfo) -> datetime:
         """An end that's still to come, as wall time of a zone."""
-        found = options.instant(text, zone) or self.now
+        found = options.instant(text, zone, is_end=True) or self.now
         if found <= self.now:
             raise WrongUse(f"--until ({output.local(found, zone)}) is over already")
         return found

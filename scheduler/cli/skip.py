@@ -44,6 +44,8 @@ def _stretch(rule: Rule, timeline: Timeline, now: datetime) -> tuple[datetime, d
         return hold, hold + _SECOND
     if span is None:
         raise WrongUse(f"rule {rule.name!r} has no window and no hold in sight")
+    if span.is_endless:
+        raise WrongUse(f"no end of rule {rule.name!r} is in sight; say with --on which day's window is left out")
     return span.start, span.end
 
 

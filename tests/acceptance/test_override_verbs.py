@@ -114,6 +114,15 @@ class TestSkip:
         assert span(made(curfew, folder, "skip", "weekend")) == ("2026-11-27T16:00:00Z", "2026-11-30T23:00:00Z")
         assert quiet(curfew, folder, "2026-11-30 12:00") is False
 
+    def test_of_one_that_never_ends_the_day_must_be_said(self, curfew: Curfew, tmp_path: Path) -> None:
+        """Otherwise it was left out for years."""
+        write_file(tmp_path, ["name: always, campaigns: all, pause: {on: daily}"])
+        words = refused(curfew("skip", "always", cwd=tmp_path))
+        assert words == "curfew: no end of rule 'always' is in sight; say with --on which day's window is left out\n"
+        made(curfew, tmp_path, "skip", "always", "--on", "2026-11-26")
+        days = ("2026-11-25", "2026-11-26 12:00", "2026-11-27")
+        assert [quiet(curfew, tmp_path, at) for at in days] == [True, False, True]
+
     def test_times_are_shown_in_the_rules_zone(self, curfew: Curfew, folder: Path) -> None:
         assert curfew.lines("skip", "stop", "--by", "ada", cwd=folder) == [
             "override 1: skip rule stop, by ada: Wed 2026-12-30 09:00:00-05:00 until Wed 2026-12-30 09:00:01-05:00",
@@ -234,6 +243,19 @@ class TestPause:
     @pytest.mark.parametrize("until", ["2026-11-25T12:00", "2026-11-25", "2026-11-25T10:59:59Z"])
     def test_an_end_that_is_over_is_refused(self, curfew: Curfew, folder: Path, until: str) -> None:
         assert "is over already" in refused(curfew("pause", "11", "--until", until, cwd=folder))
+
+    @pytest.mark.parametrize(
+        ("until", "ends"),
+        [
+            ("2027-10-31T02:30", "2027-10-31T01:30:00Z"),
+            ("2027-10-31T02:30+02:00", "2027-10-31T00:30:00Z"),
+            ("2027-03-28T02:30", "2027-03-28T01:00:00Z"),
+        ],
+    )
+    def test_an_end_that_comes_twice_is_the_second_as_in_the_file(
+        self, curfew: Curfew, folder: Path, until: str, ends: str
+    ) -> None:
+        assert made(curfew, folder, "pause", "11", "--until", until)["ends_at"] == ends
 
     def test_an_end_must_be_said(self, curfew: Curfew, folder: Path) -> None:
         assert "Missing option '--until'" in refused(curfew("pause", "11", cwd=folder))
