@@ -453,13 +453,20 @@ class Lane:
             "http_status": result.http_status if result else None,
             "error": error_text(result.error_code, result.error_message) if result else None,
         }
-        _log.log(_LEVELS.get(outcome.value, logging.INFO), f"{intent.action} {outcome}", **facts)
+        _log.log(_level(intent, outcome), f"{intent.action} {outcome}", **facts)
 
 
 def _seen(intent: Intent, status: str | None, why_not: str | None) -> tuple[Intent, Result | None]:
     """An intent whose campaign does this now: whatever calls went out before, the next one is as the first."""
     looked = replace(intent, status_before=status, may_have_acted=False)
     return looked, Result(outcome=Outcome.SKIPPED, reason=why_not) if why_not else None
+
+
+def _level(intent: Intent, outcome: Outcome | State) -> int:
+    if intent.action is Action.RESUME and outcome is Outcome.SKIPPED and intent.status_before == Status.PAUSED:
+        # A safety stop: it stays paused until a person acts.
+        return logging.WARNING
+    return _LEVELS.get(outcome.value, logging.INFO)
 
 
 def _is_ready(intent: Intent, now: datetime) -> bool:

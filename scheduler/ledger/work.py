@@ -303,8 +303,10 @@ def finish_attempt(
     if result.outcome is Outcome.SUCCEEDED:
         _follow_success(connection, intent, now)
     elif intent.action is Action.RESUME and result.outcome is Outcome.SKIPPED:
-        # It isn't paused by us any more: what somebody else has done with it isn't ours to undo.
-        release(connection, intent, result.reason or "nothing was to be resumed", now)
+        # It isn't paused by us any more: what somebody else has done with it isn't ours to undo. What is paused all
+        # the same waits for a person.
+        end = leave if intent.status_before == Status.PAUSED else release
+        end(connection, intent, result.reason or "nothing was to be resumed", now)
     elif intent.action is Action.RESUME and result.outcome is Outcome.FAILED:
         leave(connection, intent, "it can't be resumed; left paused for a person to resume", now)
 

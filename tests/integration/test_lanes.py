@@ -20,7 +20,7 @@ from scheduler import lanes as module
 from scheduler.client import Client
 from scheduler.errors import LedgerError
 from scheduler.lanes import FIRST_BACKOFF, FIRST_GAP, JUST_NOW, LONGEST_BACKOFF, REFUSED_REST, Lane
-from scheduler.ledger import work
+from scheduler.ledger import reports, work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, Intent, NewIntent, Outcome, Result
 from scheduler.ledger.tables import attempts, intents, journal
@@ -958,7 +958,7 @@ class TestResume:
         assert posts(bench.sandbox) == []
         assert await bench.custody() == {}
 
-    async def test_what_bounce_shield_stopped_is_left_for_a_person(self, bench: Bench) -> None:
+    async def test_what_bounce_shield_stopped_is_left_for_a_person(self, bench: Bench, logs: list[Any]) -> None:
         await bench.hold(CAMPAIGN)
         bench.sandbox.campaign(CAMPAIGN).bounce_shield_autopaused_at = "2026-11-28T09:00:00Z"
         await bench.queue(resume())
@@ -967,6 +967,9 @@ class TestResume:
         assert (await bench.outcomes())[1:] == [(1, "skipped", reason)]
         assert posts(bench.sandbox) == []
         assert await bench.custody() == {}
+        (left,) = await bench.writer.do(reports.left_campaigns)
+        assert (left["campaign"], left["because"]) == (CAMPAIGN, reason)
+        assert [(line["event"], line["log_level"]) for line in logs] == [("resume skipped", "warning")]
 
     @pytest.mark.parametrize("stopped_at", ["2025-03-01T10:00:00Z", "2026-11-27 15:59:59", ""])
     async def test_what_bounce_shield_stopped_before_our_pause_is_given_back(

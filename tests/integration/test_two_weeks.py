@@ -743,6 +743,7 @@ class TestExplained:
         (answer,) = curfew.rows("status", story.folder)
         left = {each["campaign"]: each["because"] for each in answer["left_paused"]}
         assert left == {
+            SHIELDED: "Bounce Shield stopped it (2026-12-26 08:00:00); a person must look at it first",
             REFUSED: "it can't be resumed; left paused for a person to resume",
             UNSEEN: "nobody knows whether it ran before; left paused for a person to resume",
         }
