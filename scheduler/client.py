@@ -259,15 +259,18 @@ def _words(answer: _Answer) -> tuple[str | None, str]:
         body = answer.json()
     except (ValueError, RecursionError):
         body = None
-    match body:
-        case {"status": {"code": str(code), "msg": str(message)}}:
-            return code, message
-        case {"code": str(code), "message": str(message)} | {"type": str(code), "message": str(message)}:
-            return code, message
-        case {"title": str(title), "detail": str(message)}:
-            return title, message
-        case _:
-            return None, answer.response.reason_phrase or "an answer without words"
+    words = body if isinstance(body, dict) else {}
+    if isinstance(words.get("status"), dict):
+        words = words["status"]
+    # The code counts without a message, too: v1 says by it alone that a 409 is one call too many.
+    message = _first_text(words, "msg", "message", "detail")
+    return _first_text(
+        words, "code", "type", "title"
+    ), message or answer.response.reason_phrase or "an answer without words"
+
+
+def _first_text(words: Mapping[str, Any], *keys: str) -> str | None:
+    return next((words[key] for key in keys if isinstance(words.get(key), str)), None)
 
 
 def _retry_after(value: str | None) -> timedelta | None:

@@ -241,6 +241,12 @@ class TestErrors:
             await client.campaigns()
         assert (caught.value.http_status, caught.value.code) == (409, "E_TOO_MANY_REQUESTS")
 
+    @pytest.mark.parametrize("message", ["", ', "msg": null', ', "msg": ""'])
+    async def test_so_it_is_without_a_message(self, message: str) -> None:
+        body = f'{{"status": {{"status": "ERROR", "code": "E_TOO_MANY_REQUESTS"{message}}}}}'
+        error = await failure(httpx.Response(409, content=body.encode()))
+        assert (type(error), error.message) == (RateLimited, "Conflict")
+
     async def test_a_wrong_key_is_refused_by_both_versions(self) -> None:
         async with Sandbox(api_key="another").serving() as other, Client(account(other.base_url)) as stranger:
             for call in (stranger.me(), stranger.pause(CAMPAIGN)):
