@@ -263,7 +263,8 @@ class TestPauseOnRecord:
     def test_a_hold_that_found_it_paused_does_not_hide_that_a_person_resumed_it(self) -> None:
         """Paused on Friday; the hold on Saturday had nothing to do; a person resumed it on Sunday."""
         records = (known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY_NOON))
-        assert planned(INSIDE, SATURDAY_NOON + DAY - HOUR, "RUNNING", *records) == []
+        decided = the_decision(planned(INSIDE, SATURDAY_NOON + DAY - HOUR, "RUNNING", *records))
+        assert decided.reason == "somebody resumed it inside the window; left running"
 
 
 NO_EFFECT = "paused, says the API, and still running: tried again"
@@ -804,6 +805,13 @@ class TestLeftPaused:
     @pytest.mark.parametrize("now", [SATURDAY, MONDAY, MONDAY + HOUR])
     def test_after_it_nothing_is_given_back(self, now: datetime) -> None:
         assert planned(self.WEEKEND, now, "PAUSED", known(State.SUCCEEDED)) == []
+
+    def test_what_a_person_resumes_inside_is_left_running_and_that_is_told_once(self) -> None:
+        decided = the_decision(planned(self.WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED)))
+        assert (decided.intent.action, decided.state) == (Action.RESUME, State.SKIPPED)
+        assert decided.reason == "somebody resumed it inside the window; left running"
+        records = known(State.SUCCEEDED), known(State.SKIPPED, SATURDAY, Action.RESUME)
+        assert planned(self.WEEKEND, SATURDAY + HOUR, "RUNNING", *records) == []
 
     def test_before_such_a_window_joins_the_span_owes_a_resume(self) -> None:
         assert the_call(planned(self.JOINED, self.SUNDAY_NOON - TICK, "RUNNING")).owes_resume
