@@ -223,13 +223,7 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
     elif situation.status != Status.RUNNING or is_on_its_way:
         return
     elif _was_resumed_by_somebody(situation, done) and not span.is_enforced(situation.now):
-        intent = _pause_intent(situation, span, situation.now)
-        is_left = hold is None and not intent.owes_resume
-        if situation.custody is not None or (is_left and not _is_told(situation, done)):
-            # What was owed ends here, and the audit log says so; also where it was left to a person anyhow.
-            yield Decided(replace(intent, action=Action.RESUME, owes_resume=False), State.SKIPPED, _BY_SOMEBODY)
-        if situation.custody is not None:
-            yield Release(situation.custody, _BY_SOMEBODY)
+        yield from _leave_running(situation, _pause_intent(situation, span, situation.now), hold, done)
     elif hold is None and not _failed_just_now(situation, done):
         # It wasn't running when the window began, could not be paused then, was given back by a wrong clock, or
         # somebody resumed it and may not.
@@ -264,6 +258,15 @@ def _was_resumed_by_somebody(situation: Situation, pauses: Sequence[Known]) -> b
     """Whether a campaign that runs had been seen paused by us, and wasn't given back by ourselves since."""
     last = _last_pause(situation, pauses)
     return last is not None and not last.is_unconfirmed
+
+
+def _leave_running(situation: Situation, pause: NewIntent, hold: Hold | None, done: Sequence[Known]) -> Iterator[Step]:
+    is_left = hold is None and not pause.owes_resume
+    if situation.custody is not None or (is_left and not _is_told(situation, done)):
+        # What was owed ends here, and the audit log says so; also where it was left to a person anyhow.
+        yield Decided(replace(pause, action=Action.RESUME, owes_resume=False), State.SKIPPED, _BY_SOMEBODY)
+    if situation.custody is not None:
+        yield Release(situation.custody, _BY_SOMEBODY)
 
 
 def _is_told(situation: Situation, pauses: Sequence[Known]) -> bool:
