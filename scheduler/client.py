@@ -263,10 +263,8 @@ def _words(answer: _Answer) -> tuple[str | None, str]:
     if isinstance(words.get("status"), dict):
         words = words["status"]
     # The code counts without a message, too: v1 says by it alone that a 409 is one call too many.
-    message = _first_text(words, "msg", "message", "detail")
-    return _first_text(
-        words, "code", "type", "title"
-    ), message or answer.response.reason_phrase or "an answer without words"
+    code, message = _first_text(words, "code", "type", "title"), _first_text(words, "msg", "message", "detail")
+    return code, message or answer.response.reason_phrase or "an answer without words"
 
 
 def _first_text(words: Mapping[str, Any], *keys: str) -> str | None:
