@@ -1,9 +1,6 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
-import errno
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -20,6 +17,7 @@ from rules.ruleset import Ruleset
 from rules.source import MAX_BYTES, Place, Problem, SourceError, parse, render
 from rules.source import Path as ValuePath
 from rules.source import Source as Text
+from scheduler.contents import Contents, Stamp
 from scheduler.errors import WrongFile, reason
 from scheduler.ledger.location import path_of, url_of
 from scheduler.zonedata import ZoneData, use_newest
@@ -51,8 +49,8 @@ class Settings:
     """A file that was read and found right, with the keys of its accounts where they were asked for.
 
     `content` is the file's bytes, which may hold keys. `digest` is the SHA-256 of these and of its `ics` files, in
-    hexadecimal; `ics_digests` are those of each such file, by its calendar. `unchecked` says which keys only the
-    service has.
+    hexadecimal; `ics_digests` are those of each such file, by its calendar. `stamp` has all files that were read, those
+    of keys too. `unchecked` says which keys only the service has.
     """
 
     file: Path
@@ -64,6 +62,7 @@ class Settings:
     zone_data: ZoneData
     ics_digests: Mapping[str, str]
     source: Text = field(repr=False)
+    stamp: Stamp = field(repr=False)
     accounts: tuple[Account, ...] = ()
     unchecked: tuple[Problem, ...] = ()
 
@@ -87,16 +86,26 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
+    contents = Contents()
+    try:
+        return _load(contents, file, environment, every_key=every_key)
+    except WrongFile as error:
+        error.stamp = contents.stamp
+        raise
+
+
+def _load(contents: Contents, file: Path, environment: Environment | None, *, every_key: bool) -> Settings:
     zone_data = use_newest()
-    content = _content(file)
+    content = _content(contents, file)
     try:
         source = parse(content)
     except SourceError as error:
         raise WrongFile(str(file), error.problems, content) from None
-    included = _Included(source, file)
+    included = _Included(source, file, contents)
+    keys = _Keys(file, environment, contents) if environment is not None else None
     problems = [*_database_problems(source, file, environment), *included.problems]
-    if environment is not None:
-        problems += _key_problems(source, file, environment, every_key=every_key)
+    if keys is not None:
+        problems += keys.problems(source, every_key=every_key)
     try:
         document = read(source)
     except SourceError as error:
@@ -114,7 +123,8 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
         zone_data=zone_data,
         ics_digests={name: sha256(each).hexdigest() for name, each in included.contents.items()},
         source=source,
-        accounts=tuple(_accounts(document, file, environment)) if environment is not None else (),
+        stamp=contents.stamp,
+        accounts=tuple(keys.accounts(document)) if keys is not None else (),
         unchecked=tuple(problems),
     )
 
@@ -122,7 +132,8 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
 class _Included:
     """The `ics` files that a file of rules names, and what's wrong with them."""
 
-    def __init__(self, source: Text, file: Path) -> None:
+    def __init__(self, source: Text, file: Path, contents: Contents) -> None:
+        self._all = contents
         self.calendars: dict[str, Source] = {}
         self.contents: dict[str, bytes] = {}
         self.problems: list[Problem] = []
@@ -136,7 +147,7 @@ class _Included:
                     self.problems.append(source.problem(("calendars", name, "ics"), f"{text!r}: {why}"))
 
     def _read(self, name: str, path: Path) -> None:
-        content = _read(path, LARGEST_ICS)
+        content = self._all.read(path, LARGEST_ICS)
         self.calendars[name] = read_ics(content)
         self.contents[name] = content
 
@@ -160,9 +171,9 @@ def _ledger(text: str, file: Path, environment: Environment) -> str:
     return url_of(folder / path_of(expand(text, environment)))
 
 
-def _content(file: Path) -> bytes:
+def _content(contents: Contents, file: Path) -> bytes:
     try:
-        content = _read(file, MAX_BYTES)
+        content = contents.read(file, MAX_BYTES)
     except OSError as error:
         hint = "; say which file with --config" if isinstance(error, FileNotFoundError) else ""
         message = f"{reason(error)}{hint}"
@@ -171,21 +182,6 @@ def _content(file: Path) -> bytes:
             return content
         message = f"the file is too large; at most {MAX_BYTES} bytes are read"
     raise WrongFile(str(file), (Problem(Place(1, 1), render(()), message),))
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """The bytes of a file, one more than the limit at most; a pipe or a device is none: it may never end."""
-    if "\0" in str(path):
-        raise OSError(errno.EINVAL, "no path has a zero byte in it")
-    with open(path, "rb", opener=_open_at_once) as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return opened.read(limit + 1)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Otherwise a pipe is opened only when somebody writes to it.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _database_problems(source: Text, file: Path, environment: Environment | None) -> Iterator[Problem]:
@@ -198,16 +194,55 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
         yield source.problem(("database",), str(error))
 
 
-def _key_problems(source: Text, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
-    """What's wrong with the keys, also where the rest of the file is wrong: all errors come in one go."""
-    for path, key, text in _key_texts(source.value):
+class _Keys:
+    """The keys of the accounts, as the environment and the files beside the file of rules have them."""
+
+    def __init__(self, file: Path, environment: Environment, contents: Contents) -> None:
+        self._file = file
+        self._environment = environment
+        self._contents = contents
+
+    def problems(self, source: Text, *, every_key: bool) -> Iterator[Problem]:
+        """What's wrong with them, also where the rest of the file is wrong: all errors come in one go."""
+        for path, key, text in _key_texts(source.value):
+            try:
+                self._key(key, text)
+            except _UnusableError as error:
+                is_note = error.elsewhere and not every_key
+                end = "not checked" if is_note else _BY_HAND
+                problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
+                yield replace(problem, is_note=is_note)
+
+    def accounts(self, document: Document) -> Iterator[Account]:
+        """The accounts whose keys can be had here."""
+        for name, spec in document.accounts.items():
+            try:
+                api_key = self._key(*_key_source(spec))
+            except _UnusableError:
+                continue
+            yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
+
+    def _key(self, key: str, text: str) -> str:
+        if key == "api_key":
+            return _well_formed(expand(text, self._environment))
+        if key == "api_key_file":
+            return _well_formed(self._read(self._file.parent / expand(text, self._environment)))
+        folder = self._environment.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
+        if "/" in text:
+            raise _UnusableError("must be the name of a credential, not a path")
+        return _well_formed(self._read(Path(folder, text)))
+
+    def _read(self, path: Path) -> str:
+        # The path isn't shown: it may be the key itself, in the wrong place.
         try:
-            _key(key, text, file, environment)
-        except _UnusableError as error:
-            is_note = error.elsewhere and not every_key
-            end = "not checked" if is_note else _BY_HAND
-            problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
-            yield replace(problem, is_note=is_note)
+            content = self._contents.read(path, _MAX_KEY_BYTES)
+        except OSError as error:
+            raise _UnusableError(f"the key can't be read: {reason(error)}") from None
+        if len(content) > _MAX_KEY_BYTES or not content.isascii():
+            raise _UnusableError("the file doesn't hold a key")
+        return content.decode("ascii")
 
 
 def _key_texts(value: object) -> Iterator[tuple[ValuePath, str, str]]:
@@ -223,35 +258,12 @@ def _mapping(value: object, key: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _accounts(document: Document, file: Path, environment: Environment) -> Iterator[Account]:
-    for name, spec in document.accounts.items():
-        key, text = _key_source(spec)
-        try:
-            api_key = _key(key, text, file, environment)
-        except _UnusableError:
-            continue
-        yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
-
-
 def _key_source(spec: AccountSpec) -> tuple[str, str]:
     if spec.api_key is not None:
         return "api_key", spec.api_key.get_secret_value()
     if spec.api_key_file is not None:
         return "api_key_file", spec.api_key_file
     return "credential", spec.credential or ""
-
-
-def _key(key: str, text: str, file: Path, environment: Environment) -> str:
-    if key == "api_key":
-        return _well_formed(expand(text, environment))
-    if key == "api_key_file":
-        return _well_formed(_read_key(file.parent / expand(text, environment)))
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    if not folder:
-        raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
-    if "/" in text:
-        raise _UnusableError("must be the name of a credential, not a path")
-    return _well_formed(_read_key(Path(folder, text)))
 
 
 def expand(text: str, environment: Environment) -> str:
@@ -270,17 +282,6 @@ def expand(text: str, environment: Environment) -> str:
         return environment[name]
 
     return VARIABLE.sub(value, text)
-
-
-def _read_key(path: Path) -> str:
-    # The path isn't shown: it may be the key itself, in the wrong place.
-    try:
-        content = _read(path, _MAX_KEY_BYTES)
-    except OSError as error:
-        raise _UnusableError(f"the key can't be read: {reason(error)}") from None
-    if len(content) > _MAX_KEY_BYTES or not content.isascii():
-        raise _UnusableError("the file doesn't hold a key")
-    return content.decode("ascii")
 
 
 def _well_formed(text: str) -> str:
