@@ -5,7 +5,6 @@ at less often, and nothing is lost.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,6 +86,6 @@ def steps_to(file: Path) -> list[Path]:
 def _target(path: Path) -> Path | None:
     """Where a symbolic link leads; None where it's none."""
     try:
-        return Path(os.readlink(path))
+        return path.readlink()
     except (OSError, ValueError):
         return None

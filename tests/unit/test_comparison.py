@@ -84,8 +84,7 @@ def test_holds_move_within_a_day_and_are_never_taken_for_windows() -> None:
     ]
     window = hold.replace("at: 2026-12-04 17:00", "from: 2026-12-04 17:00, until: 2026-12-05 08:00")
     assert words(hold, window) == [
-        "stop: changed; 1 gained (Fri 2026-12-04 17:00 until Sat 2026-12-05 08:00); "
-        "1 lost (hold Fri 2026-12-04 17:00)"
+        "stop: changed; 1 gained (Fri 2026-12-04 17:00 until Sat 2026-12-05 08:00); 1 lost (hold Fri 2026-12-04 17:00)"
     ]
 
 

@@ -16,7 +16,7 @@ from tests.scheduler_fakes import captured_logs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that no link leads to, as a ConfigMap has it: `curfew.yaml` -> `..data/curfew.yaml`, `..data` -> `..1`."""
+    """A ConfigMap: `curfew.yaml` leads to `..data/curfew.yaml`, and `..data` to `..1`; no link leads to the folder."""
     place = tmp_path.resolve()
     publish(place, 1, "one")
     (place / "curfew.yaml").symlink_to("..data/curfew.yaml")
@@ -94,7 +94,7 @@ def swap(folder: Path) -> None:
 def link_elsewhere(folder: Path) -> None:
     (folder / "other").write_text("another one")
     (folder / "new").symlink_to("other")
-    os.rename(folder / "new", folder / "curfew.yaml")
+    (folder / "new").rename(folder / "curfew.yaml")
 
 
 class TestWatch:
