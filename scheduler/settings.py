@@ -27,6 +27,7 @@ DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
 _KEY_SOURCES: Final = ("api_key", "api_key_file", "credential")
 _MAX_KEY_BYTES: Final = 4096
 VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+_DATABASE_LINE: Final = re.compile(rb"^database:.*", re.MULTILINE)
 # What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
@@ -163,6 +164,25 @@ def database_url(settings: Settings, environment: Environment) -> str:
     except ValueError as error:
         problem = settings.source.problem(("database",), str(error))
         raise WrongFile(str(settings.file), (problem,)) from None
+
+
+def ledger_of_wrong_file(error: WrongFile, file: Path, environment: Environment) -> str | None:
+    """The URL of the ledger of a file that is wrong elsewhere; None where that can't be told."""
+    try:
+        text = _database_of(error.content) or _database_of(b"".join(_DATABASE_LINE.findall(error.content)[:1]))
+        return _ledger(text or DEFAULT_DATABASE, file, environment)
+    except ValueError:
+        return None
+
+
+def _database_of(content: bytes) -> str | None:
+    """What a file, or a part of it, says of the database."""
+    try:
+        value = parse(content).value
+    except SourceError:
+        return None
+    text = value.get("database") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _ledger(text: str, file: Path, environment: Environment) -> str:

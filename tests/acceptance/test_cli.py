@@ -310,7 +310,9 @@ def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
 def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
     curfew("db", "upgrade", cwd=folder)
     (answer,) = curfew.rows("status", folder)
-    assert list(answer) == ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
+    known = ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
+    assert list(answer) == [*known, "file", "rejected_file"]
+    assert (answer["file"], answer["rejected_file"]) == (None, None)
     assert answer["alive"] is False
     assert answer["last_tick_at"] is None
     assert len(answer["next_edges"]) == 5
