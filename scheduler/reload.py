@@ -42,8 +42,8 @@ _log = logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A file that could be put in force, what it changes in the plan, and what of it is surely not meant."""
+class Candidate:
+    """A file that could be put in force: what the journal has of it, what it changes, what is surely not meant."""
 
     settings: Settings
     facts: Mapping[str, Any]
@@ -77,13 +77,19 @@ class Reload:
         """Look at the file again and again, until cancelled."""
         watch = Watch(self._may_have_changed.set)
         while True:
-            async with watch.over({path for path, _ in self._stamp}):
+            files = self._stamp.keys()
+            async with watch.over({path for path, _ in files}):
                 # What changed while nobody watched is seen now.
                 await self._look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_AGAIN.total_seconds()):
-                        await self._may_have_changed.wait()
+                # With others, the watch is over others too.
+                if self._stamp.keys() == files:
+                    await self._wait()
             self._may_have_changed.clear()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN.total_seconds()):
+                await self._may_have_changed.wait()
 
     async def _look(self) -> None:
         has_changed = await self._has_changed()
@@ -114,7 +120,7 @@ class Reload:
         before = self._rules.settings
         try:
             # In a thread: thousands of rules take seconds, in which pauses are due.
-            found = await asyncio.to_thread(_tried, before, self._environment, self._now())
+            found = await asyncio.to_thread(try_out, before, self._environment, self._now())
         except WrongFile as error:
             self._stamp = error.stamp
             await self._reject(error.problems, sha256(error.content).hexdigest(), why)
@@ -127,7 +133,7 @@ class Reload:
             await self._weigh(found, why, is_asked=is_asked)
         systemd.notify("READY=1")
 
-    async def _weigh(self, found: _Found, why: str, *, is_asked: bool) -> None:
+    async def _weigh(self, found: Candidate, why: str, *, is_asked: bool) -> None:
         before, settings = self._rules.settings, found.settings
         if (settings.stamp, settings.zone_data) == (before.stamp, before.zone_data):
             await self._keep(found, why, is_asked=is_asked)
@@ -144,7 +150,7 @@ class Reload:
         after = Loaded(found, self._rules.with_exceptions(found))
         return sweep(before, after, await self._writer.do(held), self._now())
 
-    async def _keep(self, found: _Found, why: str, *, is_asked: bool) -> None:
+    async def _keep(self, found: Candidate, why: str, *, is_asked: bool) -> None:
         if self._is_rejected:
             self._is_rejected = False
             _log.info("the file is again as it was", file=str(found.settings.file))
@@ -160,12 +166,12 @@ class Reload:
         shown = "; ".join(str(problem) for problem in problems[:1])
         _log.error("file rejected; the rules in force stay", file=file, why=why, problems=len(problems), first=shown)
         for problem in problems[:_MOST_LOGGED]:
-            _log.error("wrong", place=str(problem.place), path=problem.path, why=problem.message)
+            _log.error("mistake in the file", place=str(problem.place), path=problem.path, why=problem.message)
         kept = [str(problem) for problem in problems[:_MOST_KEPT]]
         details = {"file": file, "sha256": digest, "why": why, "number": len(problems), "problems": kept}
         await self._note(FILE_REJECTED, details)
 
-    def _tell(self, found: _Found, why: str) -> None:
+    def _tell(self, found: Candidate, why: str) -> None:
         settings, changes = found.settings, found.changes
         shown = {"file": str(settings.file), "sha256": settings.digest[:_DIGEST_SHOWN], "why": why}
         _log.info("file loaded", **shown, rules=len(settings.ruleset.rules), changed_rules=len(changes))
@@ -179,7 +185,7 @@ class Reload:
         if len(urls) > 1:
             _log.warning("another database takes a restart; the ledger stays the one before")
 
-    async def _note_load(self, found: _Found, why: str) -> None:
+    async def _note_load(self, found: Candidate, why: str) -> None:
         kept = [_facts(change) for change in found.changes[:_MOST_KEPT]]
         more = {"why": why, "changed_rules": len(found.changes), "changes": kept}
         await self._note(FILE_LOADED, {**found.facts, **more})
@@ -191,12 +197,16 @@ class Reload:
         await self._writer.do(note)
 
 
-def _tried(before: Settings, environment: Environment, now: datetime) -> _Found:
-    """Load the file, and try it out: what would fail with its next days fails here."""
+def try_out(before: Settings, environment: Environment, now: datetime) -> Candidate:
+    """Load the file anew, and try it out: what would fail with its next days fails here.
+
+    Raises:
+        WrongFile: with every problem of the file, in its order.
+    """
     after = load(before.file, environment, every_key=True)
     old, new = (advise(each.source, each.document, each.ruleset, now) for each in (before, after))
     known = {(problem.path, problem.message) for problem in old}
-    return _Found(
+    return Candidate(
         settings=after,
         facts=facts(after, now),
         changes=compare(before.ruleset, after.ruleset, now, now + AHEAD),
