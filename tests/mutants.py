@@ -39,9 +39,10 @@ def lay_out(folder: Path) -> Mapping[str, str]:
 
 def mutant(content: bytes, other: bytes, seed: int) -> bytes:
     """A file after one to four accidents; `other` is one of which parts may have got into it."""
+    accidents: list[Accident] = [*ACCIDENTS, partial(mix, other)]
     chance = random.Random(seed)  # noqa: S311 -- the same each time
     for _ in range(chance.choice((1, 1, 2, 4))):
-        content = chance.choice((*ACCIDENTS, partial(mix, other)))(content, chance)
+        content = chance.choice(accidents)(content, chance)
     return content
 
 
