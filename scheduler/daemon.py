@@ -169,7 +169,7 @@ class Daemon:
             self._crew.begin(self._look_for_exceptions(parts), "exceptions")
             self._aside.begin(reload.run(), "reload")
             await self._stop.wait()
-        except asyncio.CancelledError:
+        except BaseException:
             await self._crew.cancel()
             raise
         finally:

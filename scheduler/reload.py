@@ -26,6 +26,7 @@ from scheduler.ledger.records import FILE_LOADED, FILE_REJECTED
 from scheduler.loading import Loaded, facts, sweep
 from scheduler.logs import logger
 from scheduler.settings import Environment, Settings, database_url, load
+from scheduler.texts import brief
 from scheduler.watching import Watch
 
 SETTLED: Final = timedelta(seconds=1)
@@ -162,13 +163,12 @@ class Reload:
 
     async def _reject(self, problems: Sequence[Problem], digest: str | None, why: str) -> None:
         self._is_rejected = True
-        file = str(self._rules.settings.file)
-        shown = "; ".join(str(problem) for problem in problems[:1])
-        _log.error("file rejected; the rules in force stay", file=file, why=why, problems=len(problems), first=shown)
-        for problem in problems[:_MOST_LOGGED]:
-            _log.error("mistake in the file", place=str(problem.place), path=problem.path, why=problem.message)
-        kept = [str(problem) for problem in problems[:_MOST_KEPT]]
-        details = {"file": file, "sha256": digest, "why": why, "number": len(problems), "problems": kept}
+        file, number = str(self._rules.settings.file), len(problems)
+        kept = [brief(str(problem)) for problem in problems[:_MOST_KEPT]]
+        _log.error("file rejected; the rules in force stay", file=file, why=why, problems=number, first=kept[0])
+        for shown in kept[1:_MOST_LOGGED]:
+            _log.error("another problem of the file", file=file, problem=shown)
+        details = {"file": file, "sha256": digest, "why": why, "number": number, "problems": kept}
         await self._note(FILE_REJECTED, details)
 
     def _tell(self, found: Candidate, why: str) -> None:
