@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,15 @@ _NEW, _GONE, _OTHER = "new", "no longer in force", "changed"
 
 
 class Quiet(NamedTuple):
-    """One span of a rule, taken alone, `[start, end)` in UTC, or a hold; no `end` is in sight of an endless span."""
+    """One span of a rule, taken alone, `[start, end)` in UTC, or a hold; no `end` is in sight of an endless span.
+
+    Nor is the `start` of one that `is_beginless`: it's only how far that was followed.
+    """
 
     start: datetime
     end: datetime | None
     is_hold: bool = False
+    is_beginless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,8 @@ class RuleChange:
         start = f"{quiet.start.astimezone(self.zone):%a %Y-%m-%d %H:%M}"
         if quiet.is_hold:
             return f"hold {start}"
-        end = f"{quiet.end.astimezone(self.zone):%a %Y-%m-%d %H:%M}" if quiet.end else "no end in sight"
-        return f"{start} until {end}"
+        end = f"until {quiet.end.astimezone(self.zone):%a %Y-%m-%d %H:%M}" if quiet.end else "without end"
+        return end if quiet.is_beginless else f"{start} {end}"
 
 
 def compare(before: Ruleset, after: Ruleset, start: datetime, end: datetime) -> list[RuleChange]:
@@ -88,7 +93,8 @@ def _quiet(ruleset: Ruleset, rule: str, start: datetime, end: datetime) -> list[
     timeline = ruleset.alone(rule)
     spans = [span for span in timeline.spans(start, end) if span.start < end and start < span.end]
     holds = [Quiet(hold.at, None, is_hold=True) for hold in timeline.holds(start, end)]
-    return sorted([*(Quiet(span.start, span.until) for span in spans), *holds], key=lambda each: each.start)
+    quiet = (Quiet(span.start, span.until, is_beginless=span.is_beginless) for span in spans)
+    return sorted([*quiet, *holds], key=attrgetter("start"))
 
 
 def _change(
