@@ -18,6 +18,7 @@ from rules.source import Place, Problem, render
 from scheduler import systemd
 from scheduler.contents import Stamp, stamp_now
 from scheduler.errors import WrongFile
+from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
@@ -204,7 +205,7 @@ def try_out(before: Settings, environment: Environment, now: datetime) -> Candid
         WrongFile: with every problem of the file, in its order.
     """
     after = load(before.file, environment, every_key=True)
-    old, new = (advise(each.source, each.document, each.ruleset, now) for each in (before, after))
+    old, new = (_advice(each, environment, now) for each in (before, after))
     known = {(problem.path, problem.message) for problem in old}
     return Candidate(
         settings=after,
@@ -212,6 +213,11 @@ def try_out(before: Settings, environment: Environment, now: datetime) -> Candid
         changes=compare(before.ruleset, after.ruleset, now, now + AHEAD),
         advice=[problem for problem in new if (problem.path, problem.message) not in known],
     )
+
+
+def _advice(settings: Settings, environment: Environment, now: datetime) -> list[Problem]:
+    rules = advise(settings.source, settings.document, settings.ruleset, now)
+    return [*rules, *exposed_keys(settings, environment)]
 
 
 def _facts(change: RuleChange) -> dict[str, Any]:
