@@ -8,12 +8,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property faults benchmark check format lock wheel clean help
+.PHONY: demo test property mutants faults benchmark check format lock wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
 	@echo "make test      lint, types and all tests (what CI runs)"
 	@echo "make property  search with the properties for minutes; says how many examples ran"
+	@echo "make mutants   10,000 spoilt files: each is right, or rejected with a place; some minutes"
 	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
 	@echo "make benchmark how fast it is, against what one would use instead: a quarter of an hour"
 	@echo "make check     lint, format, types and known vulnerabilities only"
@@ -48,6 +49,9 @@ test: check
 
 property: $(READY)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/property --numprocesses=2 --dist=worksteal
+
+mutants: $(READY)
+	@CURFEW_MUTANTS=10000 $(BIN)/python -m pytest tests/integration/test_mutants.py --numprocesses=2 -rP
 
 faults: $(READY)
 	@CURFEW_FAULTS=2000 $(BIN)/python -m pytest tests/integration/test_faults.py

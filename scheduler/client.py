@@ -110,6 +110,10 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End its connection."""
         await self._http.aclose()
 
     async def pause(self, campaign: int) -> int:

@@ -14,7 +14,9 @@
 A fault of the program is none of these: it passes through as what it is, and ends with exit code 3.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
 from rules.source import Problem
@@ -36,7 +38,7 @@ class WrongUse(CurfewError):
 class WrongFile(WrongUse):
     """The file of rules is wrong; the text has one line `FILE:LINE:COLUMN: PATH: message` for each problem.
 
-    `content` is what was read of the file, which may hold keys.
+    `content` is what was read of the file, which may hold keys. `stamp` is that of all files that were read for it.
     """
 
     def __init__(self, file: str, problems: tuple[Problem, ...], content: bytes = b"") -> None:
@@ -44,6 +46,7 @@ class WrongFile(WrongUse):
         self.file = file
         self.problems = problems
         self.content = content
+        self.stamp: Mapping[tuple[Path, int], str] = {}
 
 
 class LedgerError(CurfewError):

@@ -148,6 +148,23 @@ class Lane:
         """Make no call for a while: the key was refused, and so would all others be."""
         self._rest = self._now(), self._now() + REFUSED_REST
 
+    def probe(self) -> None:
+        """Call again now although the key was refused: it may be another one, or be good by now."""
+        if self.is_resting:
+            now = self._now()
+            self._rest = None
+            self._waiting = {
+                number: replace(intent, next_attempt_at=min(now, intent.next_attempt_at))
+                for number, intent in self._waiting.items()
+            }
+        self.wake()
+
+    async def use(self, client: Client) -> Client:
+        """Make calls by another client from here on; gives the one before, which makes none any more."""
+        async with self.turn():
+            before, self.client = self.client, client
+        return before
+
     @property
     def is_resting(self) -> bool:
         """Whether no call is to be made now, lists included."""

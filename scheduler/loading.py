@@ -1,11 +1,14 @@
-"""What the journal keeps of each load of the file, and what an upgrade of the holiday data has changed since: pure."""
+"""What the journal keeps of each load of the file, and what of another one is told or refused: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from rules.calendars import data_version
+from rules.ruleset import Ruleset
+from rules.source import Problem
+from scheduler.ledger.records import Seen
 from scheduler.settings import Settings
 
 # How far ahead changed days are told of, and how far at least the days of calendars are kept.
@@ -74,3 +77,34 @@ def _changed(name: str, before: Mapping[str, Any], after: Mapping[str, Any], now
         if now.date() <= day <= (now + HORIZON).date() and day.year in old["years"]:
             is_added = text in new["days"]
             yield ChangedDay(calendar=name, day=day, name=(new if is_added else old)["days"][text], is_added=is_added)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file, and its rules with a person's exceptions."""
+
+    settings: Settings
+    ruleset: Ruleset
+
+
+def sweep(before: Loaded, after: Loaded, held: Iterable[tuple[str, Seen]], now: datetime) -> Problem | None:
+    """Why a file isn't put in force by itself: none of several rules is left in it, and all that's held would be freed.
+
+    Such a file is more likely the wrong one than meant. One rule alone that is disabled or gone is taken at its word.
+    """
+    gone = {rule.name for rule in before.settings.ruleset.rules}
+    if len(gone) == 1 or gone & {rule.name for rule in after.settings.ruleset.rules}:
+        return None
+    quiet = [(account, seen) for account, seen in held if _is_quiet(before.ruleset, account, seen, now)]
+    if not quiet or any(_is_quiet(after.ruleset, account, seen, now) for account, seen in quiet):
+        return None
+    return after.settings.source.problem(
+        ("rules",),
+        f"none of the {len(gone)} rules in force is left, and all campaigns that are held paused ({len(quiet)}) would "
+        "be given back at once; if that's meant, say so with SIGHUP (systemctl reload curfew)",
+    )
+
+
+def _is_quiet(ruleset: Ruleset, account: str, seen: Seen, now: datetime) -> bool:
+    timeline = ruleset.timeline(account, seen.campaign, name=seen.name or None, folder=seen.folder)
+    return timeline.span_at(now) is not None

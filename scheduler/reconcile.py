@@ -97,6 +97,7 @@ class Reconciler:
         self._account = lane.name
         self._take(ruleset)
         self._next_ruleset: Ruleset | None = None
+        self._is_edited = False
         self._writer = writer
         self._rules_since = rules_since
         self._is_new = True
@@ -120,9 +121,25 @@ class Reconciler:
             if rule.account == self._account and rule.selector.is_online
         ]
 
-    def use(self, ruleset: Ruleset) -> None:
-        """Go by other rules from the next pass on."""
+    def use(self, ruleset: Ruleset, *, is_edited: bool = False) -> None:
+        """Go by other rules from the next pass on.
+
+        `is_edited`: those of another file. What they don't keep quiet any more is given back as of that pass, also
+        where by the new rules its window would have ended days ago.
+        """
         self._next_ruleset = ruleset
+        self._is_edited = self._is_edited or is_edited
+
+    async def _change_rules(self, ruleset: Ruleset, now: datetime) -> None:
+        is_edited, self._is_edited, self._next_ruleset = self._is_edited, False, None
+        held = await self._custody() if is_edited else {}
+        quiet = [campaign for campaign in held if self._timeline(campaign).span_at(now)]
+        self._take(ruleset)
+        freed = [campaign for campaign in quiet if not self._timeline(campaign).span_at(now)]
+        # What the new rules asked of it before wasn't asked of it.
+        self._moved_at.update(dict.fromkeys(freed, now))
+        self._rules_since, self._done = now, None
+        self._selected_since.clear()
 
     async def run(self, now: datetime) -> None:
         """Make intents for every difference between what should be and what is, and queue them.
@@ -135,9 +152,7 @@ class Reconciler:
             LedgerError: the ledger can't be read or written.
         """
         if self._next_ruleset is not None:
-            self._take(self._next_ruleset)
-            self._rules_since, self._done, self._next_ruleset = now, None, None
-            self._selected_since.clear()
+            await self._change_rules(self._next_ruleset, now)
         if self._is_new:
             self._is_new = False
             stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))

@@ -1,9 +1,6 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
-import errno
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -20,6 +17,7 @@ from rules.ruleset import Ruleset
 from rules.source import MAX_BYTES, Place, Problem, SourceError, parse, render
 from rules.source import Path as ValuePath
 from rules.source import Source as Text
+from scheduler.contents import Contents, Stamp
 from scheduler.errors import WrongFile, reason
 from scheduler.ledger.location import path_of, url_of
 from scheduler.zonedata import ZoneData, use_newest
@@ -29,6 +27,7 @@ DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
 _KEY_SOURCES: Final = ("api_key", "api_key_file", "credential")
 _MAX_KEY_BYTES: Final = 4096
 VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+_DATABASE_LINE: Final = re.compile(rb"^database:.*", re.MULTILINE)
 # What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
@@ -51,8 +50,8 @@ class Settings:
     """A file that was read and found right, with the keys of its accounts where they were asked for.
 
     `content` is the file's bytes, which may hold keys. `digest` is the SHA-256 of these and of its `ics` files, in
-    hexadecimal; `ics_digests` are those of each such file, by its calendar. `unchecked` says which keys only the
-    service has.
+    hexadecimal; `ics_digests` are those of each such file, by its calendar. `stamp` has all files that were read, those
+    of keys too. `unchecked` says which keys only the service has.
     """
 
     file: Path
@@ -64,6 +63,7 @@ class Settings:
     zone_data: ZoneData
     ics_digests: Mapping[str, str]
     source: Text = field(repr=False)
+    stamp: Stamp = field(repr=False)
     accounts: tuple[Account, ...] = ()
     unchecked: tuple[Problem, ...] = ()
 
@@ -87,23 +87,33 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
+    contents = Contents()
+    try:
+        return _load(contents, file, environment, every_key=every_key)
+    except WrongFile as error:
+        error.stamp = contents.stamp
+        raise
+
+
+def _load(contents: Contents, file: Path, environment: Environment | None, *, every_key: bool) -> Settings:
     zone_data = use_newest()
-    content = _content(file)
+    content = _content(contents, file)
     try:
         source = parse(content)
     except SourceError as error:
         raise WrongFile(str(file), error.problems, content) from None
-    included = _Included(source, file)
+    included = _Included(source, file, contents)
+    keys = _Keys(file, environment, contents) if environment is not None else None
     problems = [*_database_problems(source, file, environment), *included.problems]
-    if environment is not None:
-        problems += _key_problems(source, file, environment, every_key=every_key)
+    if keys is not None:
+        problems += keys.problems(source, every_key=every_key)
     accounts: tuple[Account, ...] = ()
     try:
         document = read(source)
     except SourceError as error:
         problems += error.problems
     else:
-        accounts = tuple(_accounts(document, file, environment)) if environment is not None else ()
+        accounts = tuple(keys.accounts(document)) if keys is not None else ()
         problems += _twins(source, accounts)
     if any(not problem.is_note for problem in problems):
         raise WrongFile(str(file), tuple(sorted(problems)), content)
@@ -118,6 +128,7 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
         zone_data=zone_data,
         ics_digests={name: sha256(each).hexdigest() for name, each in included.contents.items()},
         source=source,
+        stamp=contents.stamp,
         accounts=accounts,
         unchecked=tuple(problems),
     )
@@ -126,7 +137,8 @@ def load(file: Path, environment: Environment | None = None, *, every_key: bool 
 class _Included:
     """The `ics` files that a file of rules names, and what's wrong with them."""
 
-    def __init__(self, source: Text, file: Path) -> None:
+    def __init__(self, source: Text, file: Path, contents: Contents) -> None:
+        self._all = contents
         self.calendars: dict[str, Source] = {}
         self.contents: dict[str, bytes] = {}
         self.problems: list[Problem] = []
@@ -140,7 +152,7 @@ class _Included:
                     self.problems.append(source.problem(("calendars", name, "ics"), f"{text!r}: {why}"))
 
     def _read(self, name: str, path: Path) -> None:
-        content = _read(path, LARGEST_ICS)
+        content = self._all.read(path, LARGEST_ICS)
         self.calendars[name] = read_ics(content)
         self.contents[name] = content
 
@@ -158,15 +170,34 @@ def database_url(settings: Settings, environment: Environment) -> str:
         raise WrongFile(str(settings.file), (problem,)) from None
 
 
+def ledger_of_wrong_file(error: WrongFile, file: Path, environment: Environment) -> str | None:
+    """The URL of the ledger of a file that is wrong elsewhere; None where that can't be told."""
+    try:
+        text = _database_of(error.content) or _database_of(b"".join(_DATABASE_LINE.findall(error.content)[:1]))
+        return _ledger(text or DEFAULT_DATABASE, file, environment)
+    except ValueError:
+        return None
+
+
+def _database_of(content: bytes) -> str | None:
+    """What a file, or a part of it, says of the database."""
+    try:
+        value = parse(content).value
+    except SourceError:
+        return None
+    text = value.get("database") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
+
+
 def _ledger(text: str, file: Path, environment: Environment) -> str:
     # systemd gives a list where several are asked for; the first is ours.
     folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or file.absolute().parent
     return url_of(folder / path_of(expand(text, environment)))
 
 
-def _content(file: Path) -> bytes:
+def _content(contents: Contents, file: Path) -> bytes:
     try:
-        content = _read(file, MAX_BYTES)
+        content = contents.read(file, MAX_BYTES)
     except OSError as error:
         hint = "; say which file with --config" if isinstance(error, FileNotFoundError) else ""
         message = f"{reason(error)}{hint}"
@@ -175,21 +206,6 @@ def _content(file: Path) -> bytes:
             return content
         message = f"the file is too large; at most {MAX_BYTES} bytes are read"
     raise WrongFile(str(file), (Problem(Place(1, 1), render(()), message),))
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """The bytes of a file, one more than the limit at most; a pipe or a device is none: it may never end."""
-    if "\0" in str(path):
-        raise OSError(errno.EINVAL, "no path has a zero byte in it")
-    with open(path, "rb", opener=_open_at_once) as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return opened.read(limit + 1)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Otherwise a pipe is opened only when somebody writes to it.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _database_problems(source: Text, file: Path, environment: Environment | None) -> Iterator[Problem]:
@@ -202,16 +218,55 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
         yield source.problem(("database",), str(error))
 
 
-def _key_problems(source: Text, file: Path, environment: Environment, *, every_key: bool) -> Iterator[Problem]:
-    """What's wrong with the keys, also where the rest of the file is wrong: all errors come in one go."""
-    for path, key, text in _key_texts(source):
+class _Keys:
+    """The keys of the accounts, as the environment and the files beside the file of rules have them."""
+
+    def __init__(self, file: Path, environment: Environment, contents: Contents) -> None:
+        self._file = file
+        self._environment = environment
+        self._contents = contents
+
+    def problems(self, source: Text, *, every_key: bool) -> Iterator[Problem]:
+        """What's wrong with them, also where the rest of the file is wrong: all errors come in one go."""
+        for path, key, text in _key_texts(source):
+            try:
+                self._key(key, text)
+            except _UnusableError as error:
+                is_note = error.elsewhere and not every_key
+                end = "not checked" if is_note else _BY_HAND
+                problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
+                yield replace(problem, is_note=is_note)
+
+    def accounts(self, document: Document) -> Iterator[Account]:
+        """The accounts whose keys can be had here."""
+        for name, spec in document.accounts.items():
+            try:
+                api_key = self._key(*_key_source(spec))
+            except _UnusableError:
+                continue
+            yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
+
+    def _key(self, key: str, text: str) -> str:
+        if key == "api_key":
+            return _well_formed(expand(text, self._environment))
+        if key == "api_key_file":
+            return _well_formed(self._read(self._file.parent / expand(text, self._environment)))
+        folder = self._environment.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
+        if "/" in text:
+            raise _UnusableError("must be the name of a credential, not a path")
+        return _well_formed(self._read(Path(folder, text)))
+
+    def _read(self, path: Path) -> str:
+        # The path isn't shown: it may be the key itself, in the wrong place.
         try:
-            _key(key, text, file, environment)
-        except _UnusableError as error:
-            is_note = error.elsewhere and not every_key
-            end = "not checked" if is_note else _BY_HAND
-            problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
-            yield replace(problem, is_note=is_note)
+            content = self._contents.read(path, _MAX_KEY_BYTES)
+        except OSError as error:
+            raise _UnusableError(f"the key can't be read: {reason(error)}") from None
+        if len(content) > _MAX_KEY_BYTES or not content.isascii():
+            raise _UnusableError("the file doesn't hold a key")
+        return content.decode("ascii")
 
 
 def _key_texts(source: Text) -> Iterator[tuple[ValuePath, str, str]]:
@@ -220,16 +275,6 @@ def _key_texts(source: Text) -> Iterator[tuple[ValuePath, str, str]]:
             text = account.get(key) if isinstance(account, dict) else None
             if isinstance(text, str):
                 yield ("accounts", name, key), key, text
-
-
-def _accounts(document: Document, file: Path, environment: Environment) -> Iterator[Account]:
-    for name, spec in document.accounts.items():
-        key, text = _key_source(spec)
-        try:
-            api_key = _key(key, text, file, environment)
-        except _UnusableError:
-            continue
-        yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
 
 
 def _twins(source: Text, accounts: Iterable[Account]) -> Iterator[Problem]:
@@ -252,19 +297,6 @@ def _key_source(spec: AccountSpec) -> tuple[str, str]:
     return "credential", spec.credential or ""
 
 
-def _key(key: str, text: str, file: Path, environment: Environment) -> str:
-    if key == "api_key":
-        return _well_formed(expand(text, environment))
-    if key == "api_key_file":
-        return _well_formed(_read_key(file.parent / expand(text, environment)))
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    if not folder:
-        raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
-    if "/" in text:
-        raise _UnusableError("must be the name of a credential, not a path")
-    return _well_formed(_read_key(Path(folder, text)))
-
-
 def expand(text: str, environment: Environment) -> str:
     """A text with the values of the variables that it names.
 
@@ -281,17 +313,6 @@ def expand(text: str, environment: Environment) -> str:
         return environment[name]
 
     return VARIABLE.sub(value, text)
-
-
-def _read_key(path: Path) -> str:
-    # The path isn't shown: it may be the key itself, in the wrong place.
-    try:
-        content = _read(path, _MAX_KEY_BYTES)
-    except OSError as error:
-        raise _UnusableError(f"the key can't be read: {reason(error)}") from None
-    if len(content) > _MAX_KEY_BYTES or not content.isascii():
-        raise _UnusableError("the file doesn't hold a key")
-    return content.decode("ascii")
 
 
 def _well_formed(text: str) -> str:

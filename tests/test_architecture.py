@@ -25,6 +25,7 @@ HOMES = {
     "sqlalchemy": "scheduler/ledger",
     "structlog": "scheduler/logs.py",
     "tzdata": "scheduler/zonedata.py",
+    "watchfiles": "scheduler/watching.py",
     "yaml": "rules/source.py",
 }
 # What the pure half may use of the standard library beyond plain values: nothing that acts.

@@ -188,6 +188,7 @@ def test_the_unit_starts_a_command_that_exists(tmp_path: Path, path: str) -> Non
     for line in ("Type=notify", "StateDirectory=curfew", "Restart=on-failure", "RestartPreventExitStatus=2"):
         assert f"\n{line}\n" in unit
     assert "\nLoadCredential=api-key:" in unit
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in unit
 
 
 def test_systemd_has_nothing_to_say_of_the_unit(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from rules.localtime import end_instant, start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
-from scheduler.errors import LedgerError, WrongUse
+from scheduler.errors import LedgerError, WrongFile, WrongUse
 from scheduler.ledger.location import path_of
-from scheduler.settings import DEFAULT_FILE, Settings, database_url, load
+from scheduler.settings import DEFAULT_FILE, Settings, database_url, ledger_of_wrong_file, load
 
 config = click.option(
     "-c",
@@ -49,6 +49,22 @@ def output_format(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 def settings_of(file: Path, database: str | None) -> Settings | None:
     """What the file says; None where it's gone, and isn't needed since the ledger is named."""
     return None if database and not file.exists() else load(file)
+
+
+def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
+    """What the file says, None where it's wrong by now, and the URL of its ledger: a daemon may go on with it.
+
+    Raises:
+        WrongUse: the ledger isn't there, or can't be told.
+    """
+    try:
+        settings = load(file)
+    except WrongFile as error:
+        url = ledger_url(None, database) if database else ledger_of_wrong_file(error, file, os.environ)
+        if url is None or not is_there(path_of(url)):
+            raise
+        return None, url
+    return settings, ledger_url(settings, database)
 
 
 def ledger_url(settings: Settings | None, database: str | None) -> str:

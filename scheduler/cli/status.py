@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import click
 
 from rules.ruleset import Edge, Ruleset, Subject
-from scheduler.cli import options, output
+from scheduler.cli import in_force, options, output
 from scheduler.clock import utc_now
 from scheduler.ledger.database import Database
+from scheduler.ledger.files import file_in_force, rejected_file
 from scheduler.ledger.lock import is_held
 from scheduler.ledger.overrides import overrides_in_mind
 from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns, left_campaigns, newest_run
-from scheduler.settings import load
+from scheduler.zonedata import use_newest
 
 _NEXT_EDGES = 5
 # In growing steps, one after the other.
@@ -28,36 +29,42 @@ _LOOK_AHEAD_DAYS = (1, 3, 12, 48)
 @options.database
 @options.output_format("text", "json")
 def command(file: Path, database: str | None, form: str) -> None:
-    """Show whether the daemon is alive, what happens next, what it holds paused, and what fails.
+    """Show whether the daemon is alive, by which file it goes, what happens next, what it holds paused, what fails.
 
-    The exit code is 0 also when the daemon isn't alive: the answer was had.
+    The exit code is 0 also when the daemon isn't alive, or has refused the file as it is now: the answer was had.
 
     \b
     Example:
       curfew status --config /etc/curfew/curfew.yaml
     """
-    settings = load(file)
-    now = utc_now()
-    ledger = Database(options.ledger_url(settings, database))
+    settings, url = options.ledger_of(file, database)
+    now, zone = utc_now(), settings.document.timezone if settings else ZoneInfo("UTC")
+    ledger = Database(url)
     with ledger.reading() as connection:
         daemon = newest_run(connection)
         custody = held_campaigns(connection)
         left = left_campaigns(connection)
         failing = failing_changes(connection, now)
         overrides = overrides_in_mind(connection, now)
-    answer = {
+        loaded, rejected = file_in_force(connection), rejected_file(connection)
+    answer: dict[str, Any] = {
         "alive": is_held(ledger.path),
         "last_tick_at": daemon.last_tick_at if daemon else None,
-        "next_edges": _next_edges(options.overridden_by(settings, overrides), now),
+        "next_edges": _next_edges(options.overridden_by(settings, overrides), now) if settings else None,
         "custody": custody,
         "left_paused": left,
         "failing": failing,
-        "zone_data": str(settings.zone_data),
+        "zone_data": str(use_newest()),
+        "file": in_force.row(loaded),
+        "rejected_file": in_force.row(rejected),
     }
     if form == "json":
         output.write_json([answer])
-    else:
-        _print(answer, daemon, settings.document.timezone)
+        return
+    click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
+    for line in in_force.lines(loaded, rejected, settings, zone):
+        click.echo(line)
+    _print(answer, zone)
 
 
 def _next_edges(ruleset: Ruleset, now: datetime) -> list[dict[str, Any]]:
@@ -82,13 +89,14 @@ def _edges(ruleset: Ruleset, now: datetime) -> Iterator[tuple[Subject, Edge]]:
         now += timedelta(days=days)
 
 
-def _print(answer: Mapping[str, Any], daemon: DaemonRun | None, zone: ZoneInfo) -> None:
-    click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
+def _print(answer: Mapping[str, Any], zone: ZoneInfo) -> None:
     edges = [
         _row(edge["at"], zone, edge["action"], edge["selector"] or edge["campaign"], ", ".join(edge["rules"]))
-        for edge in answer["next_edges"]
+        for edge in answer["next_edges"] or ()
     ]
     nothing = f"nothing in the next {sum(_LOOK_AHEAD_DAYS)} days"
+    if answer["next_edges"] is None:
+        nothing = "not known here while the file is wrong; the daemon goes by the rules that it has"
     _section("next", ("when", "action", "campaign", "rules"), edges, nothing)
     _section("held paused, to be resumed", ("since", "campaign", "because"), _held(answer["custody"], zone), "nothing")
     if answer["left_paused"]:

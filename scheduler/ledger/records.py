@@ -9,6 +9,8 @@ from rules.ruleset import Action
 
 # What the journal calls a load of the file; its details are those of `scheduler.loading`.
 FILE_LOADED: Final = "file loaded"
+# What it calls a file that was refused while the daemon ran, so that the one before stays in force.
+FILE_REJECTED: Final = "file rejected"
 # What it calls the look at the API that follows the start; its details have the problems, each with its place.
 PREFLIGHT: Final = "preflight"
 

@@ -19,6 +19,7 @@ from scheduler import schema
 from scheduler.cli import VERBS
 from scheduler.ledger.database import Database
 from scheduler.ledger.records import Outcome, State
+from scheduler.settings import load
 from scheduler.zonedata import use_newest
 from tests.acceptance import processes
 from tests.acceptance.command_line import FILE, Curfew, Done, on_a_terminal
@@ -310,12 +311,66 @@ def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
 def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
     curfew("db", "upgrade", cwd=folder)
     (answer,) = curfew.rows("status", folder)
-    assert list(answer) == ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
+    known = ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
+    assert list(answer) == [*known, "file", "rejected_file"]
+    assert (answer["file"], answer["rejected_file"]) == (None, None)
     assert answer["alive"] is False
     assert answer["last_tick_at"] is None
     assert len(answer["next_edges"]) == 5
     assert all(datetime.fromisoformat(edge["at"]).tzinfo for edge in answer["next_edges"])
     assert "no daemon has used this ledger yet" in curfew("status", cwd=folder).stdout
+
+
+def loaded(folder: Path, digest: str, *rejected: int) -> None:
+    """A load in the journal, and files that were rejected after it, each with so many problems."""
+    details = {"file": "curfew.yaml", "sha256": digest, "rules": 3}
+    problems = [f"{number}:1: rules: what's wrong" for number in range(1, 8)]
+    rows = [("file loaded", details)]
+    rows += [("file rejected", details | {"number": each, "problems": problems[:each]}) for each in rejected]
+    with closing(sqlite3.connect(folder / "curfew.db")) as database:
+        for minute, (event, said) in enumerate(rows):
+            at = f"2026-11-27T16:{minute:02}:00.000000Z"
+            database.execute("INSERT INTO journal (at, event, details) VALUES (?, ?, ?)", (at, event, json.dumps(said)))
+        database.commit()
+
+
+def test_status_says_by_which_file_the_daemon_goes_and_which_one_it_has_refused(curfew: Curfew, folder: Path) -> None:
+    curfew("db", "upgrade", cwd=folder)
+    digest = load(folder / "curfew.yaml").digest
+    loaded(folder, digest)
+    shown = f"file curfew.yaml (sha256 {digest[:12]}), loaded Fri 2026-11-27 17:00:00+01:00"
+    assert curfew("status", cwd=folder).stdout.splitlines()[1:3] == [shown, ""]
+    (folder / "curfew.yaml").write_text(f"{FILE}\n")
+    assert "the file is another one by now, not loaded yet" in curfew("status", cwd=folder).stdout
+    loaded(folder, digest, 1, 7)
+    assert curfew("status", cwd=folder).stdout.splitlines()[1:9] == [
+        shown,
+        "rejected since Fri 2026-11-27 17:01:00+01:00; the rules loaded before stay in force:",
+        *(f"  {number}:1: rules: what's wrong" for number in range(1, 6)),
+        "  and 2 more: curfew check",
+    ]
+    (answer,) = curfew.rows("status", folder)
+    assert answer["file"] == {"file": "curfew.yaml", "sha256": digest, "loaded_at": "2026-11-27T16:00:00Z"}
+    assert (answer["rejected_file"]["since"], answer["rejected_file"]["number"]) == ("2026-11-27T16:01:00Z", 7)
+
+
+def test_status_answers_also_while_the_file_is_wrong(curfew: Curfew, folder: Path) -> None:
+    """The daemon goes on by the one before, and a person wants to know of it then most of all."""
+    curfew("db", "upgrade", cwd=folder)
+    loaded(folder, "x")
+    for wrong in (FILE.replace("Fri 17:00", "Fry"), "rules: [", ""):
+        (folder / "curfew.yaml").write_text(wrong)
+        done = curfew("status", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "loaded Fri 2026-11-27 16:00:00+00:00\nthe file is wrong by now: curfew check\n" in done.stdout
+        assert "not known here while the file is wrong" in done.stdout
+        assert curfew.rows("status", folder)[0]["next_edges"] is None
+    (folder / "curfew.yaml").unlink()
+    assert curfew("status", cwd=folder).returncode == 0
+    (folder / "curfew.db").rename(folder / "other.db")
+    assert curfew("status", cwd=folder).returncode == 2
+    assert curfew("status", "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
+    assert curfew("status", "--database", "garbage", cwd=folder).stderr.startswith("curfew: --database: ")
 
 
 def test_status_finds_the_next_edges_however_far_they_are(curfew: Curfew, folder: Path) -> None:

@@ -19,7 +19,9 @@ from sqlalchemy import select, update
 
 from rules.calendars import data_version
 from rules.overrides import Override, OverrideKind
+from scheduler import accounts as at_work
 from scheduler import daemon as module
+from scheduler import in_force
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
 from scheduler.jobs import Jobs
@@ -304,7 +306,7 @@ class TestLoad:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No job wakes the daemon, as after a clock that was put back; its own patience is short."""
-    monkeypatch.setattr(module, "TICK", timedelta(milliseconds=10))
+    monkeypatch.setattr(at_work, "TICK", timedelta(milliseconds=10))
     monkeypatch.setattr(Jobs, "start", lambda *_: None)
     monkeypatch.setattr(Jobs, "stop", lambda _: None)
 
@@ -622,7 +624,7 @@ class TestRun:
             asked.append(number)
             return False
 
-        monkeypatch.setattr(module, "allow_connections", allow)
+        monkeypatch.setattr(in_force, "allow_connections", allow)
         database = ledger_in(tmp_path)
         with Lock(database.path), pytest.raises(LedgerInUse):
             run(settings, database)

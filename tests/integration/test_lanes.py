@@ -937,6 +937,55 @@ class TestRefusedKey:
             await bench.breathe()
             assert len(bench.calls()) == 1
 
+    async def test_a_probe_is_made_at_once_where_somebody_has_seen_to_it(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(status=401, times=1))
+        await bench.queue(new_intent(), new_intent(SECOND_ONE))
+        async with at_work(bench.lane):
+            await bench.answered(1)
+            bench.lane.probe()
+            await until(bench.is_settled, "all has ended")
+        assert await bench.states() == ["succeeded"] * 2
+
+    async def test_a_probe_that_is_refused_rests_anew(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(status=401, times=2))
+        await bench.queue(new_intent())
+        async with at_work(bench.lane):
+            await bench.answered(1)
+            bench.lane.probe()
+            await bench.answered(2)
+            await bench.breathe()
+            assert bench.lane.is_resting
+            assert len(bench.calls()) == 2
+
+    async def test_one_of_an_account_that_does_not_rest_hurries_nothing(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(status=500, times=1))
+        bench.chance.part = 1
+        await bench.queue(new_intent())
+        async with at_work(bench.lane):
+            await bench.answered(1)
+            bench.lane.probe()
+            await bench.breathe()
+            assert len(bench.calls()) == 1
+
+
+class TestOtherClient:
+    async def test_it_is_taken_when_the_call_in_flight_has_ended_and_the_old_one_makes_none_any_more(
+        self, bench: Bench
+    ) -> None:
+        bench.sandbox.add_fault(Fault(effect="delay", call="pause", delay=timedelta(milliseconds=50), times=1))
+        async with Sandbox(campaigns=3, api_key=KEY).serving() as there:
+            await bench.queue(new_intent())
+            async with at_work(bench.lane), Client(account(there.base_url)) as client:
+                await until(lambda: has_calls(bench, 1), "the first call is under way")
+                before = await bench.lane.use(client)
+                assert await bench.count_answered() == 1
+                await bench.queue(new_intent(SECOND_ONE))
+                await until(bench.is_settled, "all has ended")
+                assert bench.lane.client is client
+                assert before is not client
+        assert [entry.campaign for entry in posts(bench.sandbox)] == [CAMPAIGN]
+        assert [entry.campaign for entry in posts(there)] == [SECOND_ONE]
+
 
 class TestResume:
     @pytest.mark.parametrize(

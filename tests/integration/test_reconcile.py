@@ -1285,3 +1285,54 @@ class TestBrokenLedger:
             await passing
         async with asyncio.timeout(10), bench.lanes[0].turn():
             assert posts(bench.sandbox) == []
+
+
+class TestEdit:
+    """Rules of another file, inside the window for which campaigns are held."""
+
+    SHORTER = weekend().replace("Mon 08:00", "Sat 08:00")
+
+    async def held(self, bench: Bench, before: str, now: datetime, *rules: str, is_edited: bool = True) -> None:
+        """Pause for the weekend by some rules, and have a pass by others."""
+        passes = bench.reconciler(rules_of(before))
+        await bench.run(passes, FRIDAY)
+        (reconciler,) = passes.of_accounts
+        reconciler.use(rules_of(*rules), is_edited=is_edited)
+        await bench.run(passes, now)
+
+    @pytest.mark.parametrize("is_edited", [True, False])
+    async def test_what_they_free_is_given_back_as_of_then_also_where_its_window_has_ended_long_ago(
+        self, bench: Bench, is_edited: bool
+    ) -> None:
+        """Other rules of the same file (an exception) have an end of their own that counts."""
+        sunday = FRIDAY + 2 * DAY
+        await self.held(bench, weekend(f"[{CAMPAIGN}]"), sunday, self.SHORTER, is_edited=is_edited)
+        _, resume = await bench.rows()
+        ended = MONDAY - 2 * DAY
+        assert (resume.due_at, resume.state) == ((sunday, "succeeded") if is_edited else (ended, "missed"))
+
+    async def test_what_was_free_already_keeps_its_due_time_and_its_reason(self, bench: Bench) -> None:
+        longer = weekend().replace("weekend", "another")
+        await self.held(bench, weekend(f"[{CAMPAIGN}]"), MONDAY + MINUTE, longer)
+        _, resume = await bench.rows()
+        assert (resume.due_at, resume.rules) == (MONDAY, ["another"])
+
+    async def test_what_they_keep_paused_for_good_is_owed_no_more(self, bench: Bench) -> None:
+        kept = weekend().replace("campaigns", "resume: false, campaigns")
+        await self.held(bench, weekend(), FRIDAY + HOUR, kept)
+        assert await bench.custody() == {}
+        assert bench.statuses() == ["PAUSED"] * 3
+
+    async def test_a_hold_from_before_that_wasnt_asked_of_it_doesnt_keep_it(self, bench: Bench) -> None:
+        await self.held(bench, weekend(), FRIDAY + 3 * HOUR, HOLD % "Fri 18:00")
+        assert bench.statuses() == ["RUNNING"] * 3
+
+    async def test_two_edits_before_a_pass_are_one(self, bench: Bench) -> None:
+        passes = bench.reconciler(rules_of(weekend()))
+        await bench.run(passes, FRIDAY)
+        (reconciler,) = passes.of_accounts
+        reconciler.use(rules_of(self.SHORTER), is_edited=True)
+        # An exception is made meanwhile.
+        reconciler.use(rules_of(self.SHORTER))
+        await bench.run(passes, FRIDAY + 2 * DAY)
+        assert bench.statuses() == ["RUNNING"] * 3

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rules.calendars import data_version
-from scheduler.loading import HORIZON, ChangedDay, changed_days, facts
+from scheduler.ledger.records import Seen
+from scheduler.loading import HORIZON, ChangedDay, Loaded, changed_days, facts, sweep
 from scheduler.settings import Settings, load
 from scheduler.zonedata import use_newest
 
@@ -190,3 +191,67 @@ class TestChangedDays:
         without = loaded(tmp_path) | {"holidays": "0.1"}
         assert changed_days(without, after, NOW) == []
         assert changed_days(after, without, NOW) == []
+
+
+WEEKEND = "{name: weekend, campaigns: all, pause: {from: Fri 17:00, until: Mon 08:00}}"
+NIGHTS = "{name: nights, campaigns: {folders: EMEA}, pause: {on: mon-thu, from: 18:00, until: 08:00}}"
+OTHER = "{name: other, campaigns: [7], pause: {on: wed}}"
+HELD = [("main", Seen(campaign=1, name="", status="PAUSED")), ("main", Seen(campaign=2, name="B", status="PAUSED"))]
+
+
+class TestSweep:
+    """A file that would free all that's held isn't put in force by itself."""
+
+    def found(self, folder: Path, before: tuple[str, ...], after: tuple[str, ...], *held: tuple[str, Seen]) -> str:
+        loads = []
+        for rules in (before, after):
+            file = folder / "curfew.yaml"
+            lines = [
+                "timezone: Europe/Warsaw",
+                "accounts: {main: {api_key: x}}",
+                "rules:",
+                *(f"  - {r}" for r in rules),
+            ]
+            file.write_text("\n".join(lines))
+            settings = load(file)
+            loads.append(Loaded(settings, settings.ruleset))
+        problem = sweep(loads[0], loads[1], held or HELD, NOW)
+        return str(problem or "")
+
+    def test_none_of_several_rules_is_left_and_all_that_is_held_would_be_free(self, tmp_path: Path) -> None:
+        off = WEEKEND.replace("campaigns", "enabled: false, campaigns")
+        for after in ((OTHER,), (off,), (off, OTHER)):
+            assert self.found(tmp_path, (WEEKEND, NIGHTS), after) == (
+                "4:3: rules: none of the 2 rules in force is left, and all campaigns that are held paused (2) would be "
+                "given back at once; if that's meant, say so with SIGHUP (systemctl reload curfew)"
+            )
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ((WEEKEND,), (OTHER,)),
+            ((WEEKEND, NIGHTS), (NIGHTS,)),
+            ((WEEKEND, NIGHTS), (WEEKEND.replace("Mon 08:00", "Fri 17:01"),)),
+            ((WEEKEND, NIGHTS), (WEEKEND.replace("weekend", "another").replace("all", "[2]"),)),
+            ((WEEKEND, NIGHTS), (WEEKEND.replace("weekend", "another").replace("all", "{names: b}"),)),
+            # What isn't quiet any more is on its way back by itself.
+            ((NIGHTS, OTHER), (OTHER.replace("other", "another"),)),
+        ],
+        ids=[
+            "one rule alone",
+            "one is left",
+            "one is shorter",
+            "one is left quiet",
+            "one by its name",
+            "none is quiet",
+        ],
+    )
+    def test_otherwise_it_is_taken(self, tmp_path: Path, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        assert self.found(tmp_path, before, after) == ""
+
+    def test_a_selector_knows_what_is_held_by_its_folder(self, tmp_path: Path) -> None:
+        nights = NIGHTS.replace("mon-thu, from: 18:00", "daily, from: 16:00")
+        held = ("main", Seen(campaign=3, name="C", status="PAUSED", folder="EMEA"))
+        assert "(1)" in self.found(tmp_path, (nights, OTHER), (WEEKEND.replace("all", "[9]"),), held)
+        other_name = nights.replace("nights", "evenings")
+        assert self.found(tmp_path, (nights, OTHER), (other_name,), held) == ""

@@ -1,15 +1,17 @@
 """From file and environment to settings: every wrong key and path, with its place, all in one go."""
 
 import os
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from rules.source import MAX_BYTES
+from scheduler.contents import stamp_now
 from scheduler.errors import WrongFile
 from scheduler.ledger.location import path_of
-from scheduler.settings import Settings, database_url, load
+from scheduler.settings import Settings, database_url, ledger_of_wrong_file, load
 from tests.scheduler_fakes import KEY
 
 RULES = "rules:\n  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
@@ -335,3 +337,55 @@ class TestDatabase:
     def test_a_database_of_a_wrong_type_is_the_documents_error_alone(self, file: Path, value: str) -> None:
         file.write_text(f"timezone: UTC\naccounts: {{main: {{api_key: x}}}}\ndatabase: {value}\n{RULES}")
         assert len(lines(file)) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ("database: sqlite:///night.db\nrules: []\n", "night.db"),
+            ("rules: [\ndatabase: 'sqlite:///night.db'  # ours\n", "night.db"),
+            ("database: sqlite:///night.db\ndatabase: sqlite:///day.db\n", "day.db"),
+            ("rules: [\n", "curfew.db"),
+            ("rules: [\ndatabase: [\n", "curfew.db"),
+            ("\ufeffdatabase: sqlite:///night.db\nrules: {\n", "curfew.db"),
+            ("", "curfew.db"),
+        ],
+    )
+    def test_of_a_file_that_is_wrong_elsewhere_the_line_that_says_it_counts(
+        self, file: Path, text: str, name: str
+    ) -> None:
+        """So that `status` can tell what a daemon says of that file."""
+        file.write_text(text)
+        with pytest.raises(WrongFile) as caught:
+            load(file)
+        assert ledger_of_wrong_file(caught.value, file, {}) == f"sqlite:///{file.parent}/{name}"
+
+    def test_where_that_line_is_wrong_too_it_is_not_known(self, file: Path) -> None:
+        file.write_text("rules: [\ndatabase: garbage\n")
+        with pytest.raises(WrongFile) as caught:
+            load(file)
+        assert ledger_of_wrong_file(caught.value, file, {}) is None
+
+
+class TestStamp:
+    """All that a load was made of, so that a change of any of it is seen."""
+
+    def files(self, stamp: Mapping[tuple[Path, int], str]) -> list[str]:
+        return sorted(path.name for path, _ in stamp)
+
+    def test_it_has_the_file_the_keys_and_what_it_includes_also_where_that_is_missing(self, file: Path) -> None:
+        calendars = "calendars: {shared: {ics: closed.ics}}\n"
+        written(file, "api_key_file: key", head=calendars)
+        with pytest.raises(WrongFile) as caught:
+            load(file, {})
+        assert self.files(caught.value.stamp) == ["closed.ics", "curfew.yaml", "key"]
+        written(file, "api_key_file: key")
+        (file.parent / "key").write_text("a-key")
+        stamp = load(file, {}).stamp
+        assert self.files(stamp) == ["curfew.yaml", "key"]
+        assert stamp_now(stamp) == stamp
+
+    def test_of_a_file_that_is_no_yaml_it_has_only_that(self, file: Path) -> None:
+        file.write_text("rules: [")
+        with pytest.raises(WrongFile) as caught:
+            load(file, {})
+        assert self.files(caught.value.stamp) == ["curfew.yaml"]

@@ -2,13 +2,14 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from scheduler.systemd import notify
+from scheduler.systemd import notify, notify_reloading
 
 
 @contextmanager
@@ -60,3 +61,16 @@ def test_a_listener_that_reads_nothing_holds_nobody_up(tmp_path: Path, monkeypat
         sent = [notify("WATCHDOG=1") for _ in range(2000)]
     assert sent[0]
     assert not sent[-1]
+
+
+def test_a_reload_is_told_with_the_time_of_the_clock_that_systemd_goes_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    with listening(path) as listener:
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert notify_reloading()
+        word, _, number = listener.recv(1000).decode().partition("\nMONOTONIC_USEC=")
+        assert word == "RELOADING=1"
+        assert before <= int(number) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

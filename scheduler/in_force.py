@@ -1,0 +1,93 @@
+"""What is in force: the rules of the file with the exceptions that people have made, and all that goes by them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from rules.overrides import Override, overridden
+from rules.ruleset import Ruleset
+from scheduler.accounts import Accounts
+from scheduler.files import allow_connections
+from scheduler.jobs import Jobs
+from scheduler.ledger.database import Connection, Writer
+from scheduler.ledger.overrides import overrides_in_mind, overrides_stamp
+from scheduler.logs import logger
+from scheduler.settings import Settings
+
+_log = logger()
+
+
+class RulesInForce:
+    """A file that was found right, and the exceptions as they were seen last."""
+
+    def __init__(self, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.ruleset = settings.ruleset
+        self._writer = writer
+        self._now = now
+        self._stamp = (0, 0)
+        self._overrides: Sequence[Override] = ()
+
+    @classmethod
+    async def kept(cls, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> Self:
+        """Those of a file, with the exceptions that are in the ledger now."""
+        found = cls(settings, writer, now)
+        await found.overrides_have_changed()
+        return found
+
+    @property
+    def overrides(self) -> int:
+        """How many exceptions are in mind."""
+        return len(self._overrides)
+
+    async def overrides_have_changed(self) -> bool:
+        """Look again; whether there's something else than before."""
+        stamp, found = await self._writer.do(self._read)
+        if stamp == self._stamp:
+            return False
+        self._stamp, self._overrides = stamp, found
+        self.ruleset = self.with_exceptions(self.settings)
+        return True
+
+    def _read(self, connection: Connection) -> tuple[tuple[int, int], list[Override]]:
+        stamp = overrides_stamp(connection)
+        return stamp, [] if stamp == self._stamp else overrides_in_mind(connection, self._now())
+
+    def with_exceptions(self, settings: Settings) -> Ruleset:
+        """The rules of a file with the exceptions."""
+        return overridden(settings.ruleset, self._overrides, settings.document.timezone)
+
+    def use(self, settings: Settings) -> None:
+        """Put another file in force."""
+        self.settings, self.ruleset = settings, self.with_exceptions(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules in force, the jobs that wake at their edges, and the accounts that go by them."""
+
+    rules: RulesInForce
+    jobs: Jobs
+    accounts: Accounts
+
+    async def look_for_exceptions(self) -> None:
+        """Go by the exceptions that the ledger has now."""
+        if await self.rules.overrides_have_changed():
+            self.jobs.use(self.rules.ruleset)
+            self.accounts.use_rules(self.rules.ruleset)
+            _log.info("exceptions have changed", in_mind=self.rules.overrides or None)
+            self.accounts.wake("an override")
+
+    async def use(self, settings: Settings) -> None:
+        """Go by another file from here on."""
+        make_room(len(settings.accounts))
+        self.rules.use(settings)
+        self.jobs.use(self.rules.ruleset)
+        await self.accounts.use(settings, self.rules.ruleset)
+
+
+def make_room(accounts: int) -> None:
+    """Have a connection for each account, or say that they are too many."""
+    if not allow_connections(accounts):
+        _log.warning("more accounts than connections that may be open at once; raise the limit of open files")

@@ -1,0 +1,123 @@
+"""Good files, spoilt at random: each is loaded as the daemon would do it, and is either right or rejected with a place.
+
+`make mutants` does it with 10,000; the tests do it with fewer. Each has a number, and is the same each time.
+"""
+
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import WrongFile
+from scheduler.reload import Candidate, try_out
+from scheduler.settings import Settings, load
+from tests.mutants import ACCIDENTS, Accident, lay_out, mutant
+from tests.scheduler_fakes import DAY, FRIDAY, KEY, captured_logs
+
+MUTANTS = int(os.environ.get("CURFEW_MUTANTS", "300"))
+PARTS = 20 if MUTANTS > 1000 else 4
+# Some are of a file that others include.
+INCLUDED = ("company-closures.ics", "keys/acme")
+LINE = re.compile(r"curfew\.yaml:([1-9]\d*):([1-9]\d*): (\S.*?): \S")
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    with captured_logs():
+        yield
+
+
+class Yard:
+    """A folder with good files, of which one at a time is put in force and then spoilt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment: Mapping[str, str] = lay_out(folder)
+        self.good = sorted(folder.glob("*.yaml"))
+        self.file = folder / "curfew.yaml"
+        self.before = cache(self._before)
+
+    def _before(self, good: Path) -> Settings:
+        self.file.write_bytes(good.read_bytes())
+        return load(self.file, self.environment, every_key=True)
+
+    def reload(self, number: int) -> str:
+        """Spoil a good file, or one that it includes, and load it: `right` or `rejected`."""
+        good = self.good[number % len(self.good)]
+        other = self.good[number // len(self.good) % len(self.good)]
+        before = self.before(good)
+        self.file.write_bytes(good.read_bytes())
+        spoilt = self.folder / INCLUDED[number // 7 % len(INCLUDED)] if number % 7 == 0 else self.file
+        whole = spoilt.read_bytes()
+        spoilt.write_bytes(mutant(whole, other.read_bytes(), number))
+        try:
+            found = try_out(before, self.environment, FRIDAY)
+        except WrongFile as error:
+            check_places(error, self.file.read_bytes())
+            return "rejected"
+        else:
+            ask(found)
+            return "right"
+        finally:
+            spoilt.write_bytes(whole)
+
+
+def check_places(error: WrongFile, content: bytes) -> None:
+    """Each problem has a line and a column that are in the file, a path, and words that fit on a line."""
+    lines = content.decode("utf-8-sig", "replace").split("\n")
+    assert error.problems
+    for problem, line in zip(error.problems, str(error).splitlines(), strict=True):
+        assert re.search(LINE, line), line
+        assert line.isprintable()
+        assert 1 <= problem.place.line <= len(lines) + 1, line
+        assert 1 <= problem.place.column <= max(map(len, lines)) + 1, line
+        assert KEY not in line
+
+
+def ask(found: Candidate) -> None:
+    """What passes and jobs ask of rules that are in force."""
+    ruleset = found.settings.ruleset
+    for subject in ruleset.subjects():
+        timeline = ruleset.timeline_of(subject)
+        for at in (FRIDAY, FRIDAY + DAY):
+            decision = timeline.decide(at)
+            assert decision.until is None or decision.until > at
+        timeline.last_end(FRIDAY - DAY, FRIDAY)
+        timeline.left_paused(FRIDAY - DAY, FRIDAY)
+    for rule in ruleset.rules:
+        edge = ruleset.next_edge(rule.name, FRIDAY)
+        assert edge is None or edge > FRIDAY
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_each_mutant_is_either_right_or_rejected_with_a_place(tmp_path: Path, part: int) -> None:
+    yard, found = Yard(tmp_path), Counter[str]()
+    for number in range(part, MUTANTS, PARTS):
+        try:
+            found[yard.reload(number)] += 1
+        except Exception as error:
+            error.add_note(f"mutant {number}")
+            raise
+    # Which of the two is more is for whoever reads this (pytest -rP).
+    print(f"part {part}: {found.total()} mutants, {found['right']} right, {found['rejected']} rejected")
+    assert found["rejected"]
+
+
+def test_the_good_files_are_right_and_a_mutant_is_the_same_each_time(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    for good in yard.good:
+        ask(try_out(yard.before(good), yard.environment, FRIDAY))
+    content = yard.good[0].read_bytes()
+    assert mutant(content, b"a: b\n", 7) == mutant(content, b"a: b\n", 7)
+    assert len({mutant(content, b"a: b\n", seed) for seed in range(100)}) > 80
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda accident: accident.__name__)
+def test_an_accident_can_happen_to_an_empty_file(accident: Accident) -> None:
+    """So that several can happen to one file."""
+    assert isinstance(accident(b"", random.Random(1)), bytes)  # noqa: S311
