@@ -650,7 +650,7 @@ class TestExpiry:
         sandbox.variants = Variants(retry_after=timedelta(hours=1))
         sandbox.add_fault(Fault(call="pause", status=429))
         async with running_bench(sandbox, tmp_path, part=1) as bench:
-            await bench.queue(new_intent(lasts=timedelta(milliseconds=100)))
+            await bench.queue(new_intent(lasts=timedelta(seconds=1)))
             await bench.work()
             assert await bench.states() == ["failed"]
 
