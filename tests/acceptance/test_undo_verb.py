@@ -175,6 +175,19 @@ def test_without_a_yes_nothing_is_changed(
     monkeypatch.setattr("click.confirm", lambda *_, **__: False)
     assert curfew("undo", cwd=folder).returncode == 1
     assert in_force(curfew, folder) == []
+    curfew("skip", "weekend", cwd=folder)
+    assert curfew("undo", cwd=folder).returncode == 1
+    assert [kind for kind, *_ in in_force(curfew, folder)] == ["skip"]
+
+
+def test_what_was_resumed_and_is_quiet_again_is_left_so(curfew: Curfew, folder: Path, ledger: Database) -> None:
+    pause = new_intent(11)
+    happened(ledger, pause, at=FRIDAY)
+    happened(ledger, resume(pause), at=MONDAY)
+    with freeze_time(FRIDAY + 7 * DAY + HOUR):
+        done = curfew("undo", "--yes", cwd=folder)
+    assert "main: 11 Spring offer  (nothing to put back)" in done.stdout
+    assert (done.returncode, done.stderr) == (2, "curfew: none of them can be put back\n")
 
 
 @freeze_time(SATURDAY)
