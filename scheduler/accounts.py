@@ -4,14 +4,15 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from rules.ruleset import Rule, Ruleset
 from scheduler.client import Client
 from scheduler.crew import Crew
+from scheduler.downtime import Downtime
 from scheduler.jobs import TICK
 from scheduler.lanes import Lane
 from scheduler.ledger import work
@@ -30,7 +31,9 @@ _log = logger()
 class AccountAtWork:
     """One account: its lane, and the passes that feed it, one after the other."""
 
-    def __init__(self, account: Account, lane: Lane, reconciler: Reconciler, writer: Writer) -> None:
+    def __init__(
+        self, account: Account, lane: Lane, reconciler: Reconciler, writer: Writer, downtime: Downtime
+    ) -> None:
         self.account = account
         self.lane = lane
         self.has_passed = asyncio.Event()
@@ -38,6 +41,7 @@ class AccountAtWork:
         self.gives_back = True
         self._reconciler = reconciler
         self._writer = writer
+        self._downtime = downtime
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_leaving = False
@@ -47,9 +51,9 @@ class AccountAtWork:
         """Look again now."""
         self._wake.set()
 
-    def use(self, ruleset: Ruleset, *, is_edited: bool) -> None:
+    def use(self, ruleset: Ruleset, since: Mapping[str, datetime], *, is_edited: bool) -> None:
         """Go by other rules from the next pass on; `is_edited`: those of another file."""
-        self._reconciler.use(ruleset, is_edited=is_edited)
+        self._reconciler.use(ruleset, since, is_edited=is_edited)
         if is_edited:
             self.has_passed.clear()
 
@@ -81,6 +85,8 @@ class AccountAtWork:
             if self._is_leaving and not self.gives_back:
                 self.has_left = True
                 return
+            # Before the tick says that all before it was seen to.
+            await self._downtime.look(now())
             await self._reconciler.run(now())
             self.has_passed.set()
             await self._writer.do(passed)
@@ -101,18 +107,30 @@ class Accounts:
     """All accounts at work; what ends by itself is in `crew`, and what can be cut off at any time in `aside`."""
 
     def __init__(
-        self, writer: Writer, now: Callable[[], datetime], crew: Crew, aside: Crew, *, daemon: int, dry_run: bool
+        self,
+        writer: Writer,
+        now: Callable[[], datetime],
+        crew: Crew,
+        aside: Crew,
+        downtime: Downtime,
+        *,
+        daemon: int,
+        dry_run: bool,
+        calm_until: datetime,
     ) -> None:
         self._writer = writer
         self._now = now
         self._crew = crew
         self._aside = aside
+        self._downtime = downtime
+        self._calm_until = calm_until
         self._daemon = daemon
         self._dry_run = dry_run
         self._at_work: dict[str, AccountAtWork] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._ahead: dict[str, asyncio.Task[None]] = {}
         self._ruleset = Ruleset([])
+        self._since: Mapping[str, datetime] = {}
         self._rules: dict[str, list[Rule]] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -126,10 +144,12 @@ class Accounts:
         """Go by other rules of the same file from the next passes on."""
         self._ruleset = ruleset
         for each in self._at_work.values():
-            each.use(ruleset, is_edited=False)
+            each.use(ruleset, self._since, is_edited=False)
 
-    async def use(self, settings: Settings, ruleset: Ruleset) -> None:
+    async def use(self, settings: Settings, ruleset: Ruleset, since: Mapping[str, datetime]) -> None:
         """Have the accounts of a file at work, and no other one, by these rules: those of the file with exceptions.
+
+        `since` is since when each rule is as it is.
 
         One that is gone from it gives back first what it holds, with the key that it had. One that only has another
         name now doesn't: the campaigns are to stay as they are.
@@ -139,10 +159,10 @@ class Accounts:
         for each in there.values():
             each.stay()
         self._let_go(settings, wanted)
-        self._ruleset = ruleset
+        self._ruleset, self._since = ruleset, since
         for each in self._at_work.values():
             if each.gives_back:
-                each.use(ruleset, is_edited=True)
+                each.use(ruleset, since, is_edited=True)
         await self._begin_all([account for name, account in wanted.items() if name not in there])
         changed = [(each, wanted[name]) for name, each in there.items() if each.account != wanted[name]]
         await asyncio.gather(*(each.change(account) for each, account in changed))
@@ -179,8 +199,8 @@ class Accounts:
             chance=random.Random(),  # noqa: S311 -- it spreads retries, and keeps no secret
             dry_run=self._dry_run,
         )
-        reconciler = Reconciler(self._ruleset, lane, self._writer, rules_since=self._now())
-        new = self._at_work[account.name] = AccountAtWork(account, lane, reconciler, self._writer)
+        reconciler = Reconciler(self._ruleset, lane, self._writer, rules_since=self._now(), in_force=self._since)
+        new = self._at_work[account.name] = AccountAtWork(account, lane, reconciler, self._writer, self._downtime)
         lane.add(await self._writer.do(lambda connection: work.open_intents(connection, account.name)))
         self._lives[account.name] = self._crew.begin(self._life(new), f"account {account.name}")
 
@@ -218,7 +238,15 @@ class Accounts:
             self._ahead.pop(name).cancel()
         for name in stale:
             one = self._at_work[name]
-            looking = at_start(settings, one.lane, self._writer, self._now, after=one.has_passed, at_once=self._at_once)
+            looking = at_start(
+                settings,
+                one.lane,
+                self._writer,
+                self._now,
+                after=one.has_passed,
+                at_once=self._at_once,
+                rest=max(timedelta(), self._calm_until - self._now()),
+            )
             self._ahead[name] = self._aside.begin(looking, f"preflight {name}")
         self._rules = rules
 

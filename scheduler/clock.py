@@ -1,8 +1,32 @@
-"""The one place where the time of day is read."""
+"""The one place where clocks are read."""
 
-from datetime import UTC, datetime
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+# Linux has a clock that goes on while the machine is suspended; elsewhere, that looks like a clock put forward.
+_BOOTTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the clocks show at the same time.
+
+    `wall` may be set; `running` and `since_boot` only go forward, the former not while the machine is suspended.
+    """
+
+    wall: datetime
+    running: timedelta
+    since_boot: timedelta
 
 
 def utc_now() -> datetime:
     """This instant, in UTC."""
     return datetime.now(UTC)
+
+
+def read_clocks() -> Reading:
+    """All clocks, at this instant."""
+    running, since_boot = time.monotonic(), time.clock_gettime(_BOOTTIME)
+    return Reading(utc_now(), timedelta(seconds=running), timedelta(seconds=since_boot))

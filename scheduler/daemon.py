@@ -7,28 +7,33 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rules.advice import advise
 from scheduler import __version__, schema, systemd
 from scheduler.accounts import Accounts, tell_left_paused
-from scheduler.clock import utc_now
+from scheduler.clock import Reading, read_clocks, utc_now
+from scheduler.clockwatch import ClockWatch, Disturbance, jump
 from scheduler.crew import Crew
+from scheduler.downtime import Downtime
 from scheduler.errors import WrongFile
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
+from scheduler.ledger.lives import crashes, last_tick
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import FILE_LOADED, Custody
 from scheduler.ledger.reports import last_load
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.reload import Reload
+from scheduler.restarts import RECENT, wait_after
 from scheduler.settings import Environment, Settings
+from scheduler.zonewatch import ZoneWatch
 
 DRAIN_LIMIT: Final = timedelta(seconds=10)
 # How often it's looked for exceptions that people made: they are acted on within five seconds.
@@ -61,11 +66,14 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
 class _Found:
     """What a start has found: days that other holiday data has changed, and what an earlier daemon left behind.
 
-    That's calls which were cut off, and what accounts that are gone from the file wait for.
+    That's calls which were cut off, and what accounts that are gone from the file wait for. `crashes` is how many
+    daemons have ended without a word right before; `put_back`, that it's earlier than it was for the last of them.
     """
 
     changed: tuple[ChangedDay, ...]
     interrupted: int
+    crashes: int
+    put_back: Disturbance | None
     orphans: int = 0
     owed: tuple[Custody, ...] = ()
 
@@ -81,12 +89,14 @@ class Daemon:
         *,
         dry_run: bool = False,
         now: Callable[[], datetime] = utc_now,
+        clocks: Callable[[], Reading] = read_clocks,
     ) -> None:
         self._settings = settings
         self._database = database
         self._environment = environment
         self._dry_run = dry_run
         self._now = now
+        self._clocks = clocks
         self._number = 0
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
@@ -101,35 +111,62 @@ class Daemon:
             writer = Writer(self._database)
             stack.push_async_callback(writer.close)
             loaded = facts(self._settings, self._now())
-            _tell(await writer.do(lambda connection: self._record_start(connection, loaded)))
-            rules = await RulesInForce.kept(self._settings, writer, self._now)
-            accounts = Accounts(writer, self._now, self._crew, self._aside, daemon=self._number, dry_run=self._dry_run)
+            found = await writer.do(lambda connection: self._record_start(connection, loaded))
+            _tell(found)
+            rules = await RulesInForce.kept(self._settings, writer, self._now, dry_run=self._dry_run)
+            downtime = Downtime(writer, self._number, dry_run=self._dry_run)
+            downtime.use(rules.ruleset, rules.since)
+            await downtime.look(self._now())
+            accounts = Accounts(
+                writer,
+                self._now,
+                self._crew,
+                self._aside,
+                downtime,
+                daemon=self._number,
+                dry_run=self._dry_run,
+                # It may have been what ended the last daemon, and in any case it's what asks the API most.
+                calm_until=self._now() + RECENT if found.crashes else self._now(),
+            )
             stack.push_async_callback(accounts.close)
             jobs = Jobs(accounts.wake)
             jobs.start(rules.ruleset)
             stack.callback(jobs.stop)
             _collect_rarely()
             self._announce()
-            await self._work(InForce(rules, jobs, accounts), writer)
+            await self._calm_down(found.crashes)
+            await self._work(InForce(rules, jobs, accounts, downtime), writer)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
         return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
 
     def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:
-        now = self._now()
+        now, host = self._now(), socket.gethostname()
         self._number = work.register_daemon(
-            connection, host=socket.gethostname(), pid=os.getpid(), version=__version__, dry_run=self._dry_run, now=now
+            connection, host=host, pid=os.getpid(), version=__version__, dry_run=self._dry_run, now=now
         )
         changed = tuple(changed_days(last_load(connection), loaded, now))
         work.note(connection, now, FILE_LOADED, details=loaded)
         for change in changed:
             work.note(connection, now, "holidays changed", details={"change": str(change)})
-        interrupted = work.interrupt_attempts(connection)
+        found = _Found(
+            changed=changed,
+            interrupted=work.interrupt_attempts(connection, now),
+            crashes=crashes(connection, self._number, host, now - RECENT),
+            put_back=self._put_back(connection, now),
+        )
         if self._dry_run:
-            return _Found(changed, interrupted)
+            return found
         accounts = [account.name for account in self._settings.accounts]
         orphans = work.end_orphans(connection, accounts, now)
-        return _Found(changed, interrupted, orphans, tuple(work.release_orphans(connection, accounts, now)))
+        return replace(found, orphans=orphans, owed=tuple(work.release_orphans(connection, accounts, now)))
+
+    def _put_back(self, connection: Connection, now: datetime) -> Disturbance | None:
+        last = last_tick(connection, self._number)
+        jumped = jump(now - last) if last is not None and now < last else None
+        if jumped is not None:
+            work.note(connection, now, jumped.event, details=jumped.facts)
+        return jumped
 
     def _listen(self, stack: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -161,13 +198,27 @@ class Daemon:
         )
         systemd.notify("READY=1")
 
+    async def _calm_down(self, crashes: int) -> None:
+        """Make no call for a while where the last daemons have died right after their start: so may this one."""
+        wait = wait_after(crashes)
+        if wait:
+            _log.warning(
+                "the last starts ended without a word; no call is made for now", number=crashes, wait=str(wait)
+            )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._stop.wait()
+
     async def _work(self, parts: InForce, writer: Writer) -> None:
         reload = Reload(parts, writer, self._environment, self._now)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.ask)
         try:
-            await parts.accounts.use(self._settings, parts.rules.ruleset)
-            self._crew.begin(self._look_for_exceptions(parts), "exceptions")
-            self._aside.begin(reload.run(), "reload")
+            if not self._stop.is_set():
+                await parts.accounts.use(self._settings, parts.rules.ruleset, parts.rules.since)
+                self._crew.begin(self._look_for_exceptions(parts), "exceptions")
+                self._crew.begin(self._clock_watch(parts, writer).run(self._stop), "clocks")
+                self._crew.begin(self._zone_watch(parts, writer, reload).run(self._stop), "zone data")
+                self._aside.begin(reload.run(), "reload")
             await self._stop.wait()
         except BaseException:
             await self._crew.cancel()
@@ -181,6 +232,21 @@ class Daemon:
         # A fault of a lane or a pass has ended the daemon, and is shown.
         self._crew.raise_fault()
         self._aside.raise_fault()
+
+    def _clock_watch(self, parts: InForce, writer: Writer) -> ClockWatch:
+        return ClockWatch(
+            writer,
+            now=self._now,
+            clocks=self._clocks,
+            when_disturbed=parts.look_again,
+            look=parts.downtime.look,
+        )
+
+    def _zone_watch(self, parts: InForce, writer: Writer, reload: Reload) -> ZoneWatch:
+        def zones() -> list[str]:
+            return [rule.zone.key for rule in parts.rules.ruleset.rules]
+
+        return ZoneWatch(writer, now=self._now, zones=zones, when_changed=reload.read_anew)
 
     async def _look_for_exceptions(self, parts: InForce) -> None:
         """Act on exceptions that people make and take back meanwhile, in processes of their own."""
@@ -205,6 +271,8 @@ def _collect_rarely() -> None:
 def _tell(found: _Found) -> None:
     for change in found.changed:
         _log.warning("other holiday data has changed a day", calendar=change.calendar, change=str(change))
+    if found.put_back:
+        _log.warning(found.put_back.event, **found.put_back.facts)
     if found.interrupted:
         _log.warning("calls were cut off, and are due again", number=found.interrupted)
     if found.orphans:

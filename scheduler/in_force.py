@@ -1,6 +1,6 @@
 """What is in force: the rules of the file with the exceptions that people have made, and all that goes by them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -8,10 +8,13 @@ from typing import Self
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
 from scheduler.accounts import Accounts
+from scheduler.downtime import Downtime
 from scheduler.files import allow_connections
 from scheduler.jobs import Jobs
 from scheduler.ledger.database import Connection, Writer
+from scheduler.ledger.lives import keep_rules, rules_in_force
 from scheduler.ledger.overrides import overrides_in_mind, overrides_stamp
+from scheduler.loading import rule_digests
 from scheduler.logs import logger
 from scheduler.settings import Settings
 
@@ -19,20 +22,28 @@ _log = logger()
 
 
 class RulesInForce:
-    """A file that was found right, and the exceptions as they were seen last."""
+    """A file that was found right, and the exceptions as they were seen last.
 
-    def __init__(self, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> None:
+    `since` is since when each of its rules is as it is, by the ledger; a dry run changes nothing of that.
+    """
+
+    def __init__(self, settings: Settings, writer: Writer, now: Callable[[], datetime], *, dry_run: bool) -> None:
         self.settings = settings
         self.ruleset = settings.ruleset
+        self.since: Mapping[str, datetime] = {}
         self._writer = writer
         self._now = now
+        self._dry_run = dry_run
         self._stamp = (0, 0)
         self._overrides: Sequence[Override] = ()
 
     @classmethod
-    async def kept(cls, settings: Settings, writer: Writer, now: Callable[[], datetime]) -> Self:
+    async def kept(
+        cls, settings: Settings, writer: Writer, now: Callable[[], datetime], *, dry_run: bool = False
+    ) -> Self:
         """Those of a file, with the exceptions that are in the ledger now."""
-        found = cls(settings, writer, now)
+        found = cls(settings, writer, now, dry_run=dry_run)
+        await found.use(settings)
         await found.overrides_have_changed()
         return found
 
@@ -58,23 +69,27 @@ class RulesInForce:
         """The rules of a file with the exceptions."""
         return overridden(settings.ruleset, self._overrides, settings.document.timezone)
 
-    def use(self, settings: Settings) -> None:
+    async def use(self, settings: Settings) -> None:
         """Put another file in force."""
+        digests, record = rule_digests(settings), rules_in_force if self._dry_run else keep_rules
+        self.since = await self._writer.do(lambda connection: record(connection, digests, self._now()))
         self.settings, self.ruleset = settings, self.with_exceptions(settings)
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The rules in force, the jobs that wake at their edges, and the accounts that go by them."""
+    """The rules in force, the jobs that wake at their edges, and what goes by them: accounts, and the look back."""
 
     rules: RulesInForce
     jobs: Jobs
     accounts: Accounts
+    downtime: Downtime
 
     async def look_for_exceptions(self) -> None:
         """Go by the exceptions that the ledger has now."""
         if await self.rules.overrides_have_changed():
             self.jobs.use(self.rules.ruleset)
+            self.downtime.use(self.rules.ruleset, self.rules.since)
             self.accounts.use_rules(self.rules.ruleset)
             _log.info("exceptions have changed", in_mind=self.rules.overrides or None)
             self.accounts.wake("an override")
@@ -82,9 +97,15 @@ class InForce:
     async def use(self, settings: Settings) -> None:
         """Go by another file from here on."""
         make_room(len(settings.accounts))
-        self.rules.use(settings)
+        await self.rules.use(settings)
         self.jobs.use(self.rules.ruleset)
-        await self.accounts.use(settings, self.rules.ruleset)
+        self.downtime.use(self.rules.ruleset, self.rules.since)
+        await self.accounts.use(settings, self.rules.ruleset, self.rules.since)
+
+    def look_again(self, why: str) -> None:
+        """Look at all anew, by what the clock shows now."""
+        self.jobs.again(self.rules.ruleset)
+        self.accounts.wake(why)
 
 
 def make_room(accounts: int) -> None:

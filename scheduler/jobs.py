@@ -45,9 +45,18 @@ class Jobs:
     def start(self, ruleset: Ruleset) -> None:
         """Set a job for each rule's next edge, the tick and the recheck, on the running event loop."""
         self.use(ruleset)
-        for why, every in (("the tick", TICK), ("the recheck", RECHECK)):
-            self._timer.add_job(self._call, "interval", seconds=every.total_seconds(), args=[why], id=why)
+        self._set_regular()
         self._timer.start()
+
+    def again(self, ruleset: Ruleset) -> None:
+        """Set all jobs anew, by what the clock shows now: those of a clock that was put back would come too late."""
+        self._set_regular()
+        self.use(ruleset)
+
+    def _set_regular(self) -> None:
+        for why, every in (("the tick", TICK), ("the recheck", RECHECK)):
+            seconds = every.total_seconds()
+            self._timer.add_job(self._call, "interval", seconds=seconds, args=[why], id=why, replace_existing=True)
 
     def use(self, ruleset: Ruleset) -> None:
         """Set a job for each rule's next edge, in the place of those of other rules."""

@@ -1,11 +1,14 @@
-"""What the journal keeps of each load of the file, and what of another one is told or refused: pure."""
+"""What the ledger keeps of each load of the file, and what of another one is told or refused: pure."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 from rules.calendars import data_version
+from rules.document import Rule
 from rules.ruleset import Ruleset
 from rules.source import Problem
 from scheduler.ledger.records import Seen
@@ -59,6 +62,29 @@ def _words(settings: Settings, name: str) -> Iterator[str]:
         spec = settings.document.calendars[each]
         names += [other for other in dict.fromkeys(spec.include or ()) if other not in names]
         yield spec.model_dump_json(exclude_none=True) + settings.ics_digests.get(each, "")
+
+
+def rule_digests(settings: Settings) -> dict[str, str]:
+    """What tells whether an enabled rule is the same in two loads, by its name: the SHA-256 of all that the file says.
+
+    Its description counts for nothing; its zone and its calendars count, but not the holidays that these have.
+    """
+    document, texts = settings.document, settings.source.value["rules"]  # type: ignore[index]  # it's a valid file
+    calendars = {name: list(_words(settings, name)) for name in settings.calendars}
+    found = {}
+    for rule, text in zip(document.rules, texts, strict=True):
+        if rule.enabled:
+            words = {key: value for key, value in text.items() if key != "description"}
+            zone = (rule.timezone or document.timezone).key
+            days = [calendars[name] for name in _calendars_of(rule) if name in calendars]
+            content = json.dumps([words, document.account_of(rule), zone, days], default=str, sort_keys=True)
+            found[rule.name] = sha256(content.encode()).hexdigest()
+    return found
+
+
+def _calendars_of(rule: Rule) -> Iterator[str]:
+    for entry in rule.pause:
+        yield from map(str, (*(entry.on or ()), *(entry.except_ or ())))
 
 
 def changed_days(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime) -> list[ChangedDay]:

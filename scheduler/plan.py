@@ -4,8 +4,8 @@ It looks at the state that is wanted now, not at what was due in between: after 
 the same plan comes out as if it had just been started.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final
@@ -42,8 +42,10 @@ class Situation:
 
     `status` is the API's word for what the campaign does, None where it couldn't be asked or doesn't list it.
     `known` are the changes on record since the span or hold in question. `rules_since` is when the present rules
-    came into force: a resume that no span's end asks for is due from then on. `moved_at` is when it was seen to have
-    another folder or name than before, such that other rules are for it: what these asked before wasn't asked of it.
+    came into force: a resume that no span's end asks for is due from then on. `in_force` is since when each rule is as
+    it is, and `moved_at` when it was seen to have another folder or name than before, such that other rules are for
+    it: what rules ask of the time before wasn't asked of it. `edited_at` is when other rules took the place of those
+    that it was paused by, if they did.
     """
 
     account: str
@@ -55,6 +57,8 @@ class Situation:
     custody: Custody | None
     known: Sequence[Known]
     moved_at: datetime | None = None
+    in_force: Mapping[str, datetime] = field(default_factory=dict)
+    edited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,20 @@ def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
 
 
 def _left_paused(situation: Situation, custody: Custody) -> tuple[QuietWindow | Hold, ...]:
-    return situation.timeline.left_paused(_counts_from(situation, custody), situation.now + INSTANT)
+    return _kept(situation, _counts_from(situation, custody))
+
+
+def _kept(situation: Situation, since: datetime) -> tuple[QuietWindow | Hold, ...]:
+    """What leaves paused what was paused at an instant, as far as it has begun and its rule was there in time."""
+    kept = situation.timeline.left_paused(since, situation.now + INSTANT)
+    return tuple(each for each in kept if not _is_before_its_rule(situation, each))
+
+
+def _is_before_its_rule(situation: Situation, each: QuietWindow | Hold) -> bool:
+    """Whether a window was over, or a hold too late to begin, when its rule came into force."""
+    since = situation.in_force.get(each.rule)
+    ends_at = each.end if isinstance(each, QuietWindow) else each.at + each.label.catch_up
+    return since is not None and ends_at <= since
 
 
 def _counts_from(situation: Situation, custody: Custody) -> datetime:
@@ -294,9 +311,7 @@ def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewInte
         rules=tuple(dict.fromkeys(window.rule for window in sources)),
         because="; ".join(dict.fromkeys(window.because for window in sources)),
         status_before=situation.status,
-        owes_resume=not (
-            situation.timeline.left_paused(span.start, situation.now + INSTANT) or _stands_for_a_hold(situation, span)
-        ),
+        owes_resume=not (_kept(situation, span.start) or _stands_for_a_hold(situation, span)),
     )
 
 
@@ -318,8 +333,13 @@ def _pending_hold(situation: Situation, span: Span | None) -> Hold | None:
     holds = [hold for hold in past if now < hold.at + hold.label.catch_up]
     if not holds or (span is not None and holds[-1].at == span.start):
         return None
-    pauses = [each for each in situation.known if each.action is Action.PAUSE]
-    return None if any(each.due_at >= holds[-1].at for each in pauses) else holds[-1]
+    return None if any(_is_of_hold(each, holds[-1], now) for each in situation.known) else holds[-1]
+
+
+def _is_of_hold(known: Known, hold: Hold, now: datetime) -> bool:
+    """Whether a pause was for a hold, or for what came after it, and not only noted when that was over."""
+    is_noted = known.state is State.MISSED or (known.state is State.SKIPPED and known.expires_at <= now)
+    return known.action is Action.PAUSE and known.due_at >= hold.at and not is_noted
 
 
 def _hold_intent(situation: Situation, hold: Hold) -> NewIntent:
@@ -377,7 +397,7 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
 def _resume_intent(situation: Situation, custody: Custody) -> NewIntent:
     timeline = situation.timeline
     ended = timeline.last_end(_counts_from(situation, custody), situation.now)
-    due_at = ended or max(situation.rules_since, custody.taken_at)
+    due_at = _due_since(situation, custody, ended)
     span = timeline.span_at(ended - INSTANT) if ended else None
     windows = span.windows if span else ()
     exempt = timeline.exemptions_at(ended or custody.due_at)
@@ -402,6 +422,16 @@ def _resume_intent(situation: Situation, custody: Custody) -> NewIntent:
         owes_resume=is_overtaken,
         not_before=due_at + _share(situation) * min(over, (expires_at - due_at) / 2) if over else None,
     )
+
+
+def _due_since(situation: Situation, custody: Custody, ended: datetime | None) -> datetime:
+    """Since when a resume is due: the end of a window, or later, where other rules than now kept it paused.
+
+    These did so up to their change, or to the end that they had for it.
+    """
+    if ended is None:
+        return max(min(situation.rules_since, custody.until), custody.taken_at)
+    return ended if situation.edited_at is None else max(ended, min(situation.edited_at, custody.until))
 
 
 def _spread(span: Span | None, exempt: Sequence[Exemption]) -> timedelta:

@@ -37,6 +37,9 @@ LIST_LAG: Final = timedelta(hours=1)
 CONFIRM_GAP: Final = timedelta(seconds=10)
 # What is to be asked again before the next tick is asked now.
 _SLACK: Final = timedelta(seconds=30)
+# Passes follow one another within a minute. After longer, or on a clock that was put back, what is wanted may look the
+# same as at the last one, though windows have come and gone, or are still to come.
+_IN_A_ROW: Final = timedelta(minutes=2)
 
 _log = logger()
 
@@ -92,7 +95,15 @@ class _Wanted:
 class Reconciler:
     """Passes over one account, each asking the API only where what is wanted has changed. They must not overlap."""
 
-    def __init__(self, ruleset: Ruleset, lane: Lane, writer: Writer, *, rules_since: datetime) -> None:
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        lane: Lane,
+        writer: Writer,
+        *,
+        rules_since: datetime,
+        in_force: Mapping[str, datetime] | None = None,
+    ) -> None:
         self._lane = lane
         self._account = lane.name
         self._take(ruleset)
@@ -100,10 +111,14 @@ class Reconciler:
         self._is_edited = False
         self._writer = writer
         self._rules_since = rules_since
+        # Since when each rule is as it is. Without it, all are taken to have been so at the start.
+        self._in_force = in_force or {}
+        self._has_used_others = False
         self._is_new = True
         # What was wanted when the last list was had; None where the last try at one came to nothing.
         self._done: _Wanted | None = None
         self._listed_at = rules_since
+        self._passed_at = rules_since
         self._confirmed_at: datetime | None = None
         # The newest that is known of every campaign: what rules select by, whether the API can be asked or not.
         self._seen: dict[int, Seen] = {}
@@ -121,13 +136,14 @@ class Reconciler:
             if rule.account == self._account and rule.selector.is_online
         ]
 
-    def use(self, ruleset: Ruleset, *, is_edited: bool = False) -> None:
-        """Go by other rules from the next pass on.
+    def use(self, ruleset: Ruleset, in_force: Mapping[str, datetime] | None = None, *, is_edited: bool = False) -> None:
+        """Go by other rules from the next pass on; `in_force` says since when each is as it is, if that has changed.
 
         `is_edited`: those of another file. What they don't keep quiet any more is given back as of that pass, also
         where by the new rules its window would have ended days ago.
         """
         self._next_ruleset = ruleset
+        self._in_force = self._in_force if in_force is None else in_force
         self._is_edited = self._is_edited or is_edited
 
     async def _change_rules(self, ruleset: Ruleset, now: datetime) -> None:
@@ -138,7 +154,7 @@ class Reconciler:
         freed = [campaign for campaign in quiet if not self._timeline(campaign).span_at(now)]
         # What the new rules asked of it before wasn't asked of it.
         self._moved_at.update(dict.fromkeys(freed, now))
-        self._rules_since, self._done = now, None
+        self._rules_since, self._done, self._has_used_others = now, None, True
         self._selected_since.clear()
 
     async def run(self, now: datetime) -> None:
@@ -146,7 +162,7 @@ class Reconciler:
 
         The account is asked for its list of campaigns only where an edge has passed since the last pass that had one,
         to confirm what its lane has paused since, and every five minutes while any campaign is quiet; the first pass
-        always asks.
+        always asks, and so does one that doesn't follow right after the last.
 
         Raises:
             LedgerError: the ledger can't be read or written.
@@ -157,6 +173,9 @@ class Reconciler:
             self._is_new = False
             stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))
             self._see(stored, self._rules_since)
+        if not lasts(self._passed_at, self._passed_at + _IN_A_ROW, now=now):
+            self._done = None
+        self._passed_at = now
         custody = await self._custody()
         wanted = self._wanted(custody, now)
         if not self._is_due(wanted, now):
@@ -301,6 +320,7 @@ class Reconciler:
 
     def _situations(self, records: _Records, listed: _Listed | None, now: datetime) -> Iterable[Situation]:
         for campaign in sorted(self._subjects(records, listed)):
+            custody = records.custody.get(campaign)
             yield Situation(
                 account=self._account,
                 campaign=campaign,
@@ -308,10 +328,22 @@ class Reconciler:
                 now=now,
                 rules_since=self._selected_since.get(campaign, self._rules_since),
                 status=listed.statuses.get(campaign) if listed else None,
-                custody=records.custody.get(campaign),
+                custody=custody,
                 known=records.known.get(campaign, ()),
                 moved_at=self._moved_at.get(campaign),
+                in_force=self._in_force,
+                edited_at=self._edited_at(custody) if custody else None,
             )
+
+    def _edited_at(self, custody: Custody) -> datetime | None:
+        """When other rules took the place of those that a campaign was paused by, as far as anybody knows."""
+        if self._has_used_others:
+            return self._rules_since
+        there = self._timeline(custody.campaign).rules
+        # An exception isn't in force by a file. A rule that is gone was there until this start.
+        ruled = [rule for rule in custody.rules if rule in self._in_force or rule not in there]
+        newest = max((self._in_force.get(rule, self._rules_since) for rule in ruled), default=custody.taken_at)
+        return newest if self._in_force and newest > custody.taken_at else None
 
     def _subjects(self, records: _Records, listed: _Listed | None) -> set[int]:
         waiting = {

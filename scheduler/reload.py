@@ -67,12 +67,18 @@ class Reload:
         self._at_start = in_force.rules.settings
         self._stamp = self._at_start.stamp
         self._is_rejected = False
+        self._is_to_be_read_anew = False
         self._is_asked = asyncio.Event()
         self._may_have_changed = asyncio.Event()
 
     def ask(self) -> None:
         """Load the file now, changed or not, and say what came of it."""
         self._is_asked.set()
+        self._may_have_changed.set()
+
+    def read_anew(self) -> None:
+        """Load the file soon, changed or not, and put it in force: it means something else by other time zone data."""
+        self._is_to_be_read_anew = True
         self._may_have_changed.set()
 
     async def run(self) -> None:
@@ -100,6 +106,8 @@ class Reload:
             await self._load("SIGHUP", is_asked=True)
         elif has_changed:
             await self._load("the file has changed")
+        elif self._is_to_be_read_anew and not self._is_rejected:
+            await self._load("other time zone data")
 
     async def _has_changed(self) -> bool:
         """Whether any of the files has other bytes than before, and has settled; who asks doesn't wait for that."""
@@ -137,13 +145,14 @@ class Reload:
 
     async def _weigh(self, found: Candidate, why: str, *, is_asked: bool) -> None:
         before, settings = self._rules.settings, found.settings
-        if (settings.stamp, settings.zone_data) == (before.stamp, before.zone_data):
+        is_same = (settings.stamp, settings.zone_data) == (before.stamp, before.zone_data)
+        if is_same and not self._is_to_be_read_anew:
             await self._keep(found, why, is_asked=is_asked)
         elif not is_asked and (refusal := await self._sweep(settings)):
             await self._reject([refusal], settings.digest, why)
         else:
             await self._in_force.use(settings)
-            self._is_rejected = False
+            self._is_rejected = self._is_to_be_read_anew = False
             self._tell(found, why)
             await self._note_load(found, why)
 

@@ -104,14 +104,32 @@ class Known:
     is_unconfirmed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """A pause that is on record: when it was due, and when it was found to be missed, if it was."""
+
+    due_at: datetime
+    missed_at: datetime | None = None
+
+    def is_of(self, start: datetime, end: datetime) -> bool:
+        """Whether it says what became of `[start, end)`: what was missed before the end was something else in it."""
+        return start <= self.due_at < end and (self.missed_at is None or end <= self.missed_at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custody:
-    """A campaign that we hold paused and owe a resume; `due_at` is the start of the span that it was paused for."""
+    """A campaign that we hold paused and owe a resume.
+
+    `due_at` is the start of the span that it was paused for, and `until` its end, as the `rules` had it then that made
+    it.
+    """
 
     account: str
     campaign: int
     taken_at: datetime
     due_at: datetime
+    until: datetime
+    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

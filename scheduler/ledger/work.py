@@ -5,7 +5,7 @@ ended, isn't claimed again, whoever asks.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -33,6 +33,9 @@ from scheduler.ledger.tables import attempts, campaigns, custody, daemons, inten
 
 _OPEN: Final = (State.WAITING, State.CALLING)
 _UNKNOWN: Final = "nobody knows whether it ran before; left paused for a person to resume"
+# How long a call waits that was cut off twice, each time with the daemon; twice as long each time from then on.
+_FIRST_WAIT: Final = timedelta(seconds=2)
+_LONGEST_WAIT: Final = timedelta(minutes=5)
 # Where an intent goes when its attempt has ended.
 _NEXT_STATE: Final = {
     Outcome.SUCCEEDED: State.SUCCEEDED,
@@ -77,13 +80,44 @@ def note(
     connection.execute(insert(journal).values(row))
 
 
-def interrupt_attempts(connection: Connection) -> int:
-    """Close what an earlier daemon left under way: nobody knows whether those calls arrived, so they are due again."""
+def interrupt_attempts(connection: Connection, now: datetime) -> int:
+    """Close what an earlier daemon left under way: nobody knows whether those calls arrived, so they are due again.
+
+    At once, and later each time where the daemon ended in this call again and again; gives how many they are.
+    """
     reason = "the daemon ended before the answer was recorded; sent again"
     cut_off = update(attempts).where(attempts.c.outcome.is_(None))
     connection.execute(cut_off.values(outcome=Outcome.INTERRUPTED, reason=reason))
-    calling = update(intents).where(intents.c.state == State.CALLING)
-    return connection.execute(calling.values(state=State.WAITING, next_attempt_at=None)).rowcount
+    rows = [
+        {"key": row.id, "at": now + wait if (wait := _wait_after(row.times)) else None}
+        for row in connection.execute(_INTERRUPTED)
+    ]
+    if rows:
+        again = update(intents).where(intents.c.id == bindparam("key"))
+        connection.execute(again.values(state=State.WAITING, next_attempt_at=bindparam("at")), rows)
+    return len(rows)
+
+
+def _wait_after(times: int) -> timedelta:
+    """How long a call waits that was interrupted so many times in a row."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * (1 << min(times - 2, 16))) if times > 1 else timedelta()
+
+
+def _interrupted() -> Select[Any]:
+    """The intents whose calls were cut off, and how many times in a row."""
+    ended = attempts.alias()
+    last = select(func.coalesce(func.max(ended.c.number), 0)).where(
+        ended.c.intent_id == attempts.c.intent_id, ended.c.outcome != Outcome.INTERRUPTED
+    )
+    times = select(func.count()).where(
+        attempts.c.intent_id == intents.c.id,
+        attempts.c.outcome == Outcome.INTERRUPTED,
+        attempts.c.number > last.scalar_subquery(),
+    )
+    return select(intents.c.id, times.scalar_subquery().label("times")).where(intents.c.state == State.CALLING)
+
+
+_INTERRUPTED: Final = _interrupted()
 
 
 def open_intents(connection: Connection, account: str) -> list[Intent]:
@@ -213,10 +247,13 @@ def release_orphans(connection: Connection, accounts: Iterable[str], now: dateti
 
 
 def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Intent | None:
-    """Record that a change is due; None where it's on record already. One that was only simulated is due again."""
+    """Record that a change is due; None where it's on record already.
+
+    One that was only simulated is due again, and so is one that was missed, by a clock that was ahead.
+    """
     first = max(now, new.not_before or now)
     row = _row(new) | {"state": State.WAITING, "next_attempt_at": first, "recorded_at": now, "may_have_acted": False}
-    return _added(connection, row)
+    return _added(connection, row | {"reason": None, "decided_at": None})
 
 
 def record_decision(connection: Connection, new: NewIntent, state: State, reason: str, now: datetime) -> Intent | None:
@@ -354,10 +391,18 @@ def owed(connection: Connection, account: str, campaign: int) -> Custody | None:
 
 
 def _held(connection: Connection, which: Any) -> list[Custody]:
-    joined = select(custody, intents.c.due_at).join_from(custody, intents, custody.c.intent_id == intents.c.id)
+    columns = (custody, intents.c.due_at, intents.c.expires_at, intents.c.rules)
+    joined = select(*columns).join_from(custody, intents, custody.c.intent_id == intents.c.id)
     joined = joined.where(custody.c.left_at.is_(None))
     return [
-        Custody(account=row.account, campaign=row.campaign, taken_at=row.taken_at, due_at=row.due_at)
+        Custody(
+            account=row.account,
+            campaign=row.campaign,
+            taken_at=row.taken_at,
+            due_at=row.due_at,
+            until=row.expires_at,
+            rules=tuple(row.rules),
+        )
         for row in connection.execute(joined.where(which).order_by(custody.c.account, custody.c.campaign))
     ]
 
@@ -425,8 +470,10 @@ def _adding(columns: tuple[str, ...]) -> ReturningInsert[Any]:
     add = sqlite.insert(intents)
     key = ["account", "campaign", "action", "due_at"]
     newer = {name: add.excluded[name] for name in columns}
-    simulated = intents.c.state == State.SIMULATED
-    return add.on_conflict_do_update(index_elements=key, set_=newer, where=simulated).returning(intents)
+    # What is due takes the place of what was missed; another miss doesn't.
+    states = (State.SIMULATED, State.MISSED) if "next_attempt_at" in columns else (State.SIMULATED,)
+    is_void = intents.c.state.in_(states)
+    return add.on_conflict_do_update(index_elements=key, set_=newer, where=is_void).returning(intents)
 
 
 def _intent(row: RowMapping, *, waits_since: datetime) -> Intent:

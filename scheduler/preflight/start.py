@@ -32,14 +32,18 @@ async def at_start(
     *,
     after: asyncio.Event,
     at_once: asyncio.Semaphore,
+    rest: timedelta = timedelta(),
     limits: Limits = LIMITS,
 ) -> None:
     """Ask about the campaigns that are selected, once `after` is set; what's wrong is said in the log and the journal.
+
+    `rest` is how long it waits before it begins.
 
     An account that refused the key, or couldn't be asked, is asked once more when it gives a list again. Whatever
     happens to it, the daemon goes on. Few accounts are asked `at_once`: those that pause need the processor.
     """
     await after.wait()
+    await asyncio.sleep(rest.total_seconds())
     try:
         for _ in range(2):
             lane.is_listed.clear()

@@ -629,9 +629,10 @@ class TestRun:
         with Lock(database.path), pytest.raises(LedgerInUse):
             run(settings, database)
         assert asked == [1]
-        assert [line["event"] for line in logs] == [
+        # The file's key may be readable by others, which is said before.
+        assert logs[-1]["event"] == (
             "more accounts than connections that may be open at once; raise the limit of open files"
-        ]
+        )
 
     def test_two_do_not_work_on_one_ledger(self, tmp_path: Path) -> None:
         settings = settings_in(tmp_path, "http://127.0.0.1:9/rest")

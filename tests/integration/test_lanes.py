@@ -327,7 +327,14 @@ class TestSuccess:
         await bench.work()
         (line,) = await audit(bench.writer)
         assert (line["outcome"], line["http_status"], line["late_by_seconds"]) == ("succeeded", 200, 60)
-        taken = Custody(account="main", campaign=CAMPAIGN, taken_at=FRIDAY + MINUTE, due_at=FRIDAY)
+        taken = Custody(
+            account="main",
+            campaign=CAMPAIGN,
+            taken_at=FRIDAY + MINUTE,
+            due_at=FRIDAY,
+            until=MONDAY,
+            rules=("weekend",),
+        )
         assert await bench.custody() == {CAMPAIGN: taken}
         assert bench.sandbox.campaign(CAMPAIGN).status == "PAUSED"
 

@@ -429,6 +429,22 @@ class TestAtTheDaemonsStart:
             await task
         assert len(calls(sandbox)) == 4
 
+    async def test_it_rests_first_where_it_is_told_to(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        after = asyncio.Event()
+        after.set()
+        settings = settings_in(tmp_path, sandbox.base_url, weekend())
+        async with (
+            writing_to(ledger_in(tmp_path)) as writer,
+            lane_to(sandbox, writer, Clock()) as lane,
+            at_work(lane),
+        ):
+            for rest, number in ((HOUR, 0), (timedelta(milliseconds=1), 4)):
+                looking = at_start(settings, lane, writer, Clock(), after=after, at_once=asyncio.Semaphore(), rest=rest)
+                task = asyncio.create_task(looking)
+                await asyncio.wait([task], timeout=0.05 if rest == HOUR else 20)
+                assert len(calls(sandbox)) == number
+                task.cancel()
+
     async def test_a_fault_of_it_is_shown_and_ends_nothing(
         self, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

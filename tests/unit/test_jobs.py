@@ -239,6 +239,23 @@ class TestOtherRules:
         assert wakes.reasons() == {"an edge of soon"}
 
 
+class TestPutBack:
+    """What `again` does when the clock was put back: without it, all would come too late."""
+
+    async def test_edges_and_tick_go_by_what_the_clock_shows_now(self, clock: FrozenDateTimeFactory) -> None:
+        wakes, then = Wakes(), FRIDAY - HOUR
+        async with running_jobs(wakes, rule("old", EDGE, DAY)) as jobs:
+            clock.move_to(then)
+            rules = [rule(f"new {number}", then + 20 * number * MILLISECOND, DAY) for number in (1, 2)]
+            jobs.again(Ruleset(rules))
+            clock.move_to(then + 20 * MILLISECOND)
+            await wakes.until(lambda: "an edge of new 1" in wakes.reasons())
+            # The timer sleeps until the next edge, and looks at all that is due when it wakes.
+            clock.move_to(then + TICK)
+            await wakes.until(lambda: "the tick" in wakes.reasons())
+        assert wakes.reasons() == {"an edge of new 1", "an edge of new 2", "the tick"}
+
+
 class TestLateness:
     """A machine that was suspended: the clock goes on by hours while the timer stands."""
 

@@ -227,7 +227,7 @@ class TestIntents:
             with pytest.raises(IntegrityError):
                 connection.execute(insert(intents).values(row))
 
-    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("state", [each for each in State if each not in {State.SIMULATED, State.MISSED}])
     def test_only_a_simulated_change_is_opened_again(self, ledger: Database, state: State) -> None:
         with ledger.writing() as connection:
             intent = recorded(connection)
@@ -239,6 +239,17 @@ class TestIntents:
             assert work.start_attempt(connection, again, "me", FRIDAY + HOUR) == 2
             connection.execute(update(intents).values(state=state))
             assert work.record_intent(connection, new_intent(), FRIDAY) is None
+
+    def test_and_one_that_was_missed_by_a_clock_that_was_ahead_but_not_by_another_miss(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            missed = work.record_decision(connection, new_intent(), State.MISSED, "1 window passed", MONDAY)
+            assert missed is not None
+            assert work.record_decision(connection, new_intent(), State.MISSED, "again", MONDAY + HOUR) is None
+            again = work.record_intent(connection, new_intent(), FRIDAY)
+            assert again is not None
+            assert again.id == missed.id
+            row = the(connection, intents)
+            assert (row.state, row.reason, row.decided_at) == ("waiting", None, None)
 
     def test_open_intents_are_those_of_the_account_that_have_not_ended_in_order(self, ledger: Database) -> None:
         with ledger.writing() as connection:
@@ -394,7 +405,7 @@ class TestAttempts:
             intent = recorded(connection, status_before=None)
             work.start_attempt(connection, replace(intent, status_before="RUNNING"), "dead:1", FRIDAY)
         with ledger.writing() as connection:
-            work.interrupt_attempts(connection)
+            work.interrupt_attempts(connection, FRIDAY)
             (again,) = work.open_intents(connection, "main")
         assert (again.status_before, again.may_have_acted) == ("RUNNING", True)
 
@@ -442,8 +453,8 @@ class TestAttempts:
             attempt(connection, ended, SUCCEEDED)
             attempt(connection, cut_off, replace(RETRIED, retry_after=HOUR))
             work.start_attempt(connection, cut_off, "dead:1", FRIDAY + SECOND)
-            assert work.interrupt_attempts(connection) == 1
-            assert work.interrupt_attempts(connection) == 0
+            assert work.interrupt_attempts(connection, FRIDAY) == 1
+            assert work.interrupt_attempts(connection, FRIDAY) == 0
             row = the(connection, attempts, intent_id=cut_off.id, number=2)
             assert (row.outcome, row.finished_at) == ("interrupted", None)
             assert "sent again" in row.reason
@@ -473,7 +484,10 @@ class TestCustody:
             intent = recorded(connection, status_before=planned, owes_resume=owes_resume)
             attempt(connection, replace(intent, status_before=looked or planned), SUCCEEDED)
             found = work.custody_of(connection, "main")
-        held = Custody(account="main", campaign=CAMPAIGN, taken_at=FRIDAY + timedelta(milliseconds=250), due_at=FRIDAY)
+        taken_at = FRIDAY + timedelta(milliseconds=250)
+        held = Custody(
+            account="main", campaign=CAMPAIGN, taken_at=taken_at, due_at=FRIDAY, until=MONDAY, rules=("weekend",)
+        )
         assert found == ({CAMPAIGN: held} if is_taken else {})
 
     def test_what_was_paused_unseen_is_left_to_a_person_and_said(self, ledger: Database) -> None:
@@ -909,7 +923,7 @@ class TestAudit:
     def test_a_call_that_was_cut_off_says_so_and_has_no_duration(self, ledger: Database) -> None:
         with ledger.writing() as connection:
             work.start_attempt(connection, recorded(connection), "me", FRIDAY)
-            work.interrupt_attempts(connection)
+            work.interrupt_attempts(connection, FRIDAY)
         (line,) = self.lines(ledger)
         assert (line["outcome"], line["duration_ms"]) == ("interrupted", None)
         assert "sent again" in line["reason"]

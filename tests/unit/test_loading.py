@@ -1,7 +1,7 @@
 """What the journal keeps of a load, and which days other holiday data has changed between two of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -12,7 +12,7 @@ import pytest
 
 from rules.calendars import data_version
 from scheduler.ledger.records import Seen
-from scheduler.loading import HORIZON, ChangedDay, Loaded, changed_days, facts, sweep
+from scheduler.loading import HORIZON, ChangedDay, Loaded, changed_days, facts, rule_digests, sweep
 from scheduler.settings import Settings, load
 from scheduler.zonedata import use_newest
 
@@ -95,6 +95,72 @@ class TestFacts:
         assert "2027-01-06" not in office["days"]
         assert office["days"]["2026-12-28"] == "company"
         assert office["days"]["2026-12-25"] == "Christmas Day"
+
+
+class TestRuleDigests:
+    """Whether a rule is the same in two loads."""
+
+    HEAD = """\
+timezone: {zone}
+accounts: {accounts}
+calendars:
+  poland: {{country: PL, except: {excepted}}}
+  office: {{include: poland}}
+rules:
+"""
+    RULES = (
+        "  - {name: weekend, campaigns: all, pause: {from: Fri 17:00, until: Mon 08:00}}",
+        "  - {name: closed, campaigns: [7], timezone: Asia/Tokyo, pause: {on: office}}",
+        "  - {name: nights, campaigns: all, pause: {on: daily, from: '22:00', until: '06:00', except: poland}}",
+    )
+
+    def digests(
+        self,
+        folder: Path,
+        rules: Iterable[str] = RULES,
+        zone: str = "Europe/Warsaw",
+        accounts: str = "{main: {api_key: x}}",
+        excepted: str = "Epiphany",
+    ) -> dict[str, str]:
+        head = self.HEAD.format(zone=zone, accounts=accounts, excepted=excepted)
+        (folder / "curfew.yaml").write_text(head + "\n".join([*rules, ""]))
+        return rule_digests(load(folder / "curfew.yaml"))
+
+    def changed(self, folder: Path, **other: Any) -> set[str]:
+        """The rules that are others in another file."""
+        before, after = self.digests(folder), self.digests(folder, **other)
+        assert before.keys() == after.keys()
+        return {name for name in before if before[name] != after[name]}
+
+    def test_what_is_written_in_another_way_or_place_is_the_same(self, tmp_path: Path) -> None:
+        weekend = "  - pause: {until: Mon 08:00, from: Fri 17:00}\n    campaigns: all\n    name: weekend"
+        described = self.RULES[1].replace("name", "description: when we are away, name")
+        assert self.changed(tmp_path, rules=[described, self.RULES[2], weekend]) == set()
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            "  - {name: weekend, campaigns: all, pause: {from: Fri 17:00, until: Mon 09:00}}",
+            "  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}",
+            "  - {name: weekend, campaigns: all, resume: false, pause: {from: Fri 17:00, until: Mon 08:00}}",
+            "  - {name: weekend, campaigns: all, timezone: Asia/Tokyo, pause: {from: Fri 17:00, until: Mon 08:00}}",
+        ],
+    )
+    def test_what_is_asked_of_others_or_at_other_times_is_another_rule(self, tmp_path: Path, other: str) -> None:
+        assert self.changed(tmp_path, rules=[other, *self.RULES[1:]]) == {"weekend"}
+
+    def test_another_zone_of_the_file_changes_those_that_have_none(self, tmp_path: Path) -> None:
+        assert self.changed(tmp_path, zone="Europe/Berlin") == {"weekend", "nights"}
+
+    def test_other_words_of_a_calendar_change_those_that_go_by_it(self, tmp_path: Path) -> None:
+        assert self.changed(tmp_path, excepted="Corpus Christi") == {"closed", "nights"}
+
+    def test_another_account_changes_those_that_are_for_it(self, tmp_path: Path) -> None:
+        assert self.changed(tmp_path, accounts="{other: {api_key: x}}") == {"weekend", "closed", "nights"}
+
+    def test_a_rule_that_is_disabled_is_none(self, tmp_path: Path) -> None:
+        disabled = self.RULES[0].replace("{name", "{enabled: false, name")
+        assert self.digests(tmp_path, [disabled, self.RULES[1]]).keys() == {"closed"}
 
 
 class TestChangedDays:

@@ -61,7 +61,10 @@ IDLE = ("STOPPED", "COMPLETED", "DRAFT", "EDITED", "ARCHIVED")
 
 
 def held(since: datetime = FRIDAY) -> Custody:
-    return Custody(account="main", campaign=CAMPAIGN, taken_at=since + MINUTE, due_at=since)
+    until = since + (MONDAY - FRIDAY)
+    return Custody(
+        account="main", campaign=CAMPAIGN, taken_at=since + MINUTE, due_at=since, until=until, rules=("weekend",)
+    )
 
 
 def known(
@@ -504,9 +507,18 @@ class TestHolds:
         skip = the_decision(planned(ALONE, WEDNESDAY_NOON, status))
         assert (skip.intent.due_at, skip.state) == (WEDNESDAY_NOON, State.SKIPPED)
 
-    @pytest.mark.parametrize("state", [each for each in State if each is not State.SIMULATED])
+    @pytest.mark.parametrize("state", [each for each in State if each not in {State.SIMULATED, State.MISSED}])
     def test_a_hold_is_acted_on_once_even_if_it_runs_again(self, state: State) -> None:
         assert planned(ALONE, WEDNESDAY_NOON + HOUR, "RUNNING", known(state, WEDNESDAY_NOON)) == []
+
+    def test_one_that_was_missed_by_a_clock_that_was_ahead_is_due_again(self) -> None:
+        missed = known(State.MISSED, WEDNESDAY_NOON)
+        assert the_call(planned(ALONE, WEDNESDAY_NOON + HOUR, "RUNNING", missed)).due_at == WEDNESDAY_NOON
+
+    @pytest.mark.parametrize("state", [State.MISSED, State.SKIPPED])
+    def test_what_came_after_it_and_passed_without_a_daemon_does_not_stand_for_it(self, state: State) -> None:
+        passed = known(state, WEDNESDAY_NOON + HOUR, expires_at=WEDNESDAY_NOON + 2 * HOUR)
+        assert the_call(planned(ALONE, WEDNESDAY_NOON + 2 * HOUR, "RUNNING", passed)).due_at == WEDNESDAY_NOON
 
     def test_a_simulated_hold_is_due_again(self) -> None:
         simulated = known(State.SIMULATED, WEDNESDAY_NOON)
@@ -727,6 +739,50 @@ class TestRuleGone:
 
     def test_a_rule_that_is_still_quiet_keeps_it(self) -> None:
         assert planned(WEEKEND, SATURDAY, "PAUSED", known(State.SUCCEEDED), custody=held(FRIDAY + HOUR)) == []
+
+    def test_a_window_of_another_rule_that_ended_long_ago_does_not_make_it_late(self) -> None:
+        """Until the rules changed on Sunday, the weekend kept it paused."""
+        evening = rules_of("{name: evening, campaigns: all, pause: {from: Fri 17:00, until: Fri 23:00}}")
+        sunday = FRIDAY + 43 * HOUR
+        before = situation(evening, sunday, "PAUSED", custody=held())
+        intent = the_call(list(plan(replace(before, edited_at=sunday))))
+        assert (intent.due_at, intent.expires_at) == (sunday, sunday + DAY)
+        step, *_ = plan(before)
+        assert isinstance(step, Decided)
+        assert step.state is State.MISSED
+
+    @pytest.mark.parametrize(("late", "is_missed"), [(DAY - TICK, False), (DAY, True)])
+    def test_where_they_changed_while_no_daemon_ran_it_was_due_at_the_end_that_it_was_paused_until(
+        self, late: timedelta, is_missed: bool
+    ) -> None:
+        now = MONDAY + late
+        step, *_ = planned(NO_RULE, now, "PAUSED", custody=held(), rules_since=now)
+        assert isinstance(step, Decided if is_missed else Due)
+        assert step.intent.due_at == MONDAY
+
+
+class TestNewRule:
+    """Rules that were added, or changed, while a campaign was paused for another one."""
+
+    NOON = SATURDAY_NOON
+    HOLD = rules_of(weekend(), "{name: stop, campaigns: all, catch_up: 2h, pause: {at: Sat 12:00}}")
+    WINDOW = rules_of(
+        weekend(), "{name: stop, campaigns: all, resume: false, pause: {on: sat, from: '12:00', until: '14:00'}}"
+    )
+
+    @pytest.mark.parametrize("rules", [HOLD, WINDOW])
+    @pytest.mark.parametrize(("since", "is_resumed"), [(2 * HOUR - TICK, False), (2 * HOUR, True)])
+    def test_what_was_over_when_it_came_into_force_does_not_leave_it_paused(
+        self, rules: Ruleset, since: timedelta, is_resumed: bool
+    ) -> None:
+        before = situation(rules, MONDAY, "PAUSED", known(State.SUCCEEDED), custody=held())
+        steps = list(plan(replace(before, in_force={"stop": self.NOON + since, "weekend": FRIDAY})))
+        assert [type(step) for step in steps] == [Due if is_resumed else Release]
+
+    def test_nor_does_it_keep_from_being_owed_what_begins_to_run_after_it(self) -> None:
+        before = situation(self.HOLD, self.NOON + 3 * HOUR, "RUNNING", known(State.SKIPPED))
+        assert not the_call(list(plan(before))).owes_resume
+        assert the_call(list(plan(replace(before, in_force={"stop": self.NOON + 3 * HOUR})))).owes_resume
 
 
 class TestWithdraw:

@@ -1,13 +1,16 @@
 """The newer time zone database is used, and zoneinfo then reads it."""
 
+import os
+import shutil
 import zoneinfo
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import tzdata
 
-from scheduler.zonedata import use_newest
+from scheduler.zonedata import forget_zones, stamp, use_newest
 
 _NEWER, _OLDER = "2999a", "2011k"
 
@@ -65,3 +68,65 @@ def test_the_first_folder_with_a_new_one_is_used(tmp_path: Path) -> None:
 def test_asking_again_gives_the_same(tmp_path: Path) -> None:
     zoneinfo.reset_tzpath([_database(tmp_path / "zoneinfo", _OLDER)])
     assert use_newest() == use_newest()
+
+
+_PACKAGE = Path(tzdata.__file__).parent / "zoneinfo"
+_SUMMER = datetime(2026, 7, 1)  # noqa: DTZ001 -- a wall time
+
+
+def _with_zone(folder: str, zone: str, data: str) -> None:
+    """Put the data of a zone where another one's are looked for, as an upgrade does: another file of that name."""
+    path = Path(folder, zone)
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(_PACKAGE / data, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
+def _hours(zone: str) -> float:
+    offset = _SUMMER.replace(tzinfo=zoneinfo.ZoneInfo(zone)).utcoffset()
+    assert offset is not None
+    return offset.total_seconds() / 3600
+
+
+class TestStamp:
+    """What tells a daemon that the data on the disk isn't that by which it has read its rules."""
+
+    ZONES = ("Europe/Warsaw", "Asia/Tokyo")
+
+    def test_it_stays_as_it_is_while_nothing_changes(self, tmp_path: Path) -> None:
+        zoneinfo.reset_tzpath([_database(tmp_path / "zoneinfo", _NEWER)])
+        before = stamp(self.ZONES)
+        use_newest()
+        assert stamp(self.ZONES) == before
+        assert before[0] == use_newest()
+
+    def test_other_data_of_a_zone_is_another_one_and_is_read_once_zones_are_forgotten(self, tmp_path: Path) -> None:
+        folder = _database(tmp_path / "zoneinfo", _NEWER)
+        zoneinfo.reset_tzpath([folder])
+        use_newest()
+        _with_zone(folder, "Europe/Warsaw", "Europe/Warsaw")
+        before = stamp(self.ZONES)
+        assert _hours("Europe/Warsaw") == 2
+        _with_zone(folder, "Europe/Warsaw", "Asia/Tokyo")
+        assert stamp(self.ZONES) != before
+        assert _hours("Europe/Warsaw") == 2
+        forget_zones()
+        assert _hours("Europe/Warsaw") == 9
+
+    def test_a_zone_that_nobody_uses_is_of_no_account(self, tmp_path: Path) -> None:
+        folder = _database(tmp_path / "zoneinfo", _NEWER)
+        zoneinfo.reset_tzpath([folder])
+        before = stamp(self.ZONES)
+        _with_zone(folder, "Europe/Berlin", "Europe/Berlin")
+        assert stamp(self.ZONES) == before
+
+    def test_a_newer_version_in_place_of_the_package_is_another_one_and_is_used(self, tmp_path: Path) -> None:
+        """Also where the system's database was too old to be used before."""
+        folder = _database(tmp_path / "zoneinfo", _OLDER)
+        zoneinfo.reset_tzpath([folder])
+        assert use_newest().source == "package tzdata"
+        before = stamp(self.ZONES)
+        (tmp_path / "zoneinfo" / "tzdata.zi").write_text(f"# version {_NEWER}\n")
+        assert stamp(self.ZONES) != before
+        assert str(use_newest()) == f"{_NEWER} ({folder})"
+        assert os.fspath(folder) in zoneinfo.TZPATH

@@ -1,0 +1,203 @@
+"""Stretches of time in which nobody looked at what was due, and what passed in them.
+
+What is wanted now is made by the next pass; what has come and gone is recorded here, as missed.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rules.ruleset import Action, Ruleset, Timeline
+from scheduler.ledger import work
+from scheduler.ledger.database import Connection, Writer
+from scheduler.ledger.lives import account_until, pauses_on_record, seen_to_until
+from scheduler.ledger.records import Custody, Seen, State, Status
+from scheduler.logs import logger
+from scheduler.passed import Passed, lines, passed
+from scheduler.plan import why_not_pause
+
+# Somebody looks every two seconds. Where nobody did for longer, windows may have come and gone.
+UNSEEN: Final = timedelta(seconds=10)
+# Exceptions are kept in mind for so long: of what was due before, nobody knows whether a person wanted it otherwise.
+LOOK_BACK: Final = timedelta(days=35)
+_NO_DAEMON: Final = "while no daemon ran"
+_NO_LOOK: Final = "while the daemon could do nothing"
+_MOST_NAMED: Final = 10
+
+_log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """What one line of the ledger says was missed, of one campaign; windows and holds with their rules."""
+
+    account: str
+    campaign: int
+    rules: Collection[str]
+    windows: Collection[tuple[str, datetime]]
+    holds: Collection[tuple[str, datetime]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What was missed in one stretch of time, as one line of the log and the journal says it."""
+
+    rules: Collection[str]
+    campaigns: int
+    windows: int
+    holds: int
+    since: datetime
+    until: datetime
+    why: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """In values that the journal takes."""
+        named = sorted(self.rules)[:_MOST_NAMED]
+        more = [f"and {len(self.rules) - _MOST_NAMED} more"] if len(self.rules) > _MOST_NAMED else []
+        return {
+            "why": f"they passed {self.why}",
+            "windows": self.windows,
+            "holds": self.holds,
+            "campaigns": self.campaigns,
+            "rules": ", ".join([*named, *more]),
+            "since": _text(self.since),
+            "until": _text(self.until),
+        }
+
+
+class Downtime:
+    """Looks, one after the other, and what passed where there was none for a while.
+
+    It goes by the rules of the last `use`. A dry run counts as no daemon: it records nothing of it.
+    """
+
+    def __init__(self, writer: Writer, daemon: int, *, dry_run: bool) -> None:
+        self._writer = writer
+        self._daemon = daemon
+        self._dry_run = dry_run
+        self._ruleset = Ruleset([])
+        self._in_force: Mapping[str, datetime] = {}
+        self._looked_at: datetime | None = None
+        self._turn = asyncio.Lock()
+
+    def use(self, ruleset: Ruleset, in_force: Mapping[str, datetime]) -> None:
+        """Go by these rules; `in_force` says since when each is as it is."""
+        self._ruleset, self._in_force = ruleset, in_force
+
+    async def look(self, now: datetime) -> None:
+        """Somebody looks at what is due now: record what has passed since the last look, be it a daemon's before.
+
+        Raises:
+            LedgerError: the ledger can't be written; the next look will find the same.
+        """
+        if self._dry_run:
+            return
+        async with self._turn:
+            last = self._looked_at
+            if last is None or now - last > UNSEEN:
+                why = _NO_DAEMON if last is None else _NO_LOOK
+                missed = await self._writer.do(lambda connection: self._record(connection, last, now, why))
+                if missed is not None:
+                    _log.error("windows were missed", **missed.facts)
+            self._looked_at = now
+
+    def _record(self, connection: Connection, last: datetime | None, now: datetime, why: str) -> Missed | None:
+        last = last or seen_to_until(connection, now)
+        missed = None
+        if last is not None:
+            since = max(last, now - LOOK_BACK)
+            accounts = self._ruleset.accounts()
+            found = [miss for account in accounts for miss in self._misses(connection, account, since, now, why)]
+            missed = _summary(found, since, now, why)
+        if missed is not None:
+            work.note(connection, now, "windows missed", details=missed.facts)
+        account_until(connection, self._daemon, now)
+        return missed
+
+    def _misses(
+        self, connection: Connection, account: str, since: datetime, now: datetime, why: str
+    ) -> Iterator[_Miss]:
+        """Record what passed for one account, and give what was missed of it."""
+        yield from _expired(connection, account, now)
+        concerned = list(self._concerned(connection, account, since, now))
+        if not concerned:
+            return
+        pauses = pauses_on_record(connection, account, min(found.since for _, found in concerned))
+        custody = work.custody_of(connection, account)
+        for seen, found in concerned:
+            for line in lines(
+                found,
+                account=account,
+                campaign=seen.campaign,
+                pauses=pauses.get(seen.campaign, ()),
+                in_force=self._in_force,
+                why_quiet=_why_quiet(seen, custody),
+                why=why,
+            ):
+                intent, state, reason = line.decided.intent, line.decided.state, line.decided.reason
+                is_new = work.record_decision(connection, intent, state, reason, now) is not None
+                if is_new and state is State.MISSED:
+                    windows = [(window.rule, window.start) for window in line.windows]
+                    holds = [(hold.rule, hold.at) for hold in line.holds]
+                    yield _Miss(account, seen.campaign, intent.rules, windows, holds)
+
+    def _concerned(
+        self, connection: Connection, account: str, since: datetime, now: datetime
+    ) -> Iterator[tuple[Seen, Passed]]:
+        """The campaigns, as they were seen last, for which anything has passed."""
+        by_timeline: dict[int, Passed] = {}
+        for seen in self._campaigns(connection, account):
+            timeline = self._timeline(account, seen)
+            if id(timeline) not in by_timeline:
+                by_timeline[id(timeline)] = passed(timeline, since, now)
+            if found := by_timeline[id(timeline)]:
+                yield seen, found
+
+    def _timeline(self, account: str, seen: Seen) -> Timeline:
+        return self._ruleset.timeline(account, seen.campaign, name=seen.name or None, folder=seen.folder)
+
+    def _campaigns(self, connection: Connection, account: str) -> Iterator[Seen]:
+        seen = {each.campaign: each for each in work.every_campaign(connection, account)}
+        chosen = set(self._ruleset.named_campaigns(account))
+        if self._ruleset.selects_unnamed(account):
+            chosen |= {each.campaign for each in work.stored_list(connection, account)}
+        for campaign in sorted(chosen):
+            yield seen.get(campaign) or Seen(campaign=campaign, name="", status=Status.RUNNING)
+
+
+def _expired(connection: Connection, account: str, now: datetime) -> Iterator[_Miss]:
+    """End the pauses that were due, and for which the time is over now without any call."""
+    for intent in work.open_intents(connection, account):
+        if intent.action is Action.PAUSE and not intent.attempts and intent.expires_at <= now:
+            reason = f"no call could be made before {intent.expires_at:%Y-%m-%d %H:%MZ}"
+            if work.expire(connection, intent, State.MISSED, reason, now):
+                windows = [(rule, intent.due_at) for rule in intent.rules]
+                yield _Miss(account, intent.campaign, intent.rules, windows)
+
+
+def _why_quiet(seen: Seen, custody: Mapping[int, Custody]) -> str | None:
+    """Why a campaign had nothing to be paused, as far as anybody knows; None where it had."""
+    is_ours = seen.campaign in custody
+    why = why_not_pause(Status.PAUSED if is_ours else seen.status, is_ours=is_ours)
+    return f"{why} when it was seen last" if why else None
+
+
+def _summary(misses: Collection[_Miss], since: datetime, until: datetime, why: str) -> Missed | None:
+    if not misses:
+        return None
+    return Missed(
+        rules={rule for miss in misses for rule in miss.rules},
+        campaigns=len({(miss.account, miss.campaign) for miss in misses}),
+        windows=len({window for miss in misses for window in miss.windows}),
+        holds=len({hold for miss in misses for hold in miss.holds}),
+        since=since,
+        until=until,
+        why=why,
+    )
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
