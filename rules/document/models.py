@@ -415,7 +415,7 @@ class Document(_Part):
     """The rules. What any of them says of a campaign counts: windows are a union."""
     calendars: dict[Line, CalendarSpec] = Field(default_factory=dict)
     """Named sets of days, for `on` and `except`."""
-    database: Line | None = None
+    database: Line | None = Field(default=None, repr=False)
     """Where the ledger is, as a URL. Default: `sqlite:///curfew.db` in the service's state folder, else beside this
     file."""
 
