@@ -16,19 +16,20 @@ from scheduler import __version__, schema, systemd
 from scheduler.accounts import Accounts, tell_left_paused
 from scheduler.clock import utc_now
 from scheduler.crew import Crew
-from scheduler.errors import WrongFile
+from scheduler.errors import LeaseLost, LedgerAway, WrongFile
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
-from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import FILE_LOADED, Custody
 from scheduler.ledger.reports import last_load
+from scheduler.ledger.right import Right, right_to
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.reload import Reload
-from scheduler.settings import Environment, Settings
+from scheduler.settings import Environment, Settings, load
+from scheduler.standby import Standby, exit_code
 
 DRAIN_LIMIT: Final = timedelta(seconds=10)
 # How often it's looked for exceptions that people made: they are acted on within five seconds.
@@ -52,9 +53,24 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
         _log.warning("surely not meant", place=str(problem.place), path=problem.path, why=problem.message)
     make_room(len(settings.accounts))
     database.create()
-    with Lock(database.path):
+    schema.make(database)
+    right = right_to(database)
+
+    def begin(has_waited: bool) -> Daemon:
         schema.upgrade(database)
-        return asyncio.run(Daemon(settings, database, dry_run=dry_run).live())
+        newest = read_again(settings) if has_waited else settings
+        return Daemon(newest, database.checked_by(right.check), right=right, dry_run=dry_run)
+
+    return asyncio.run(Standby(right, begin).run())
+
+
+def read_again(settings: Settings) -> Settings:
+    """The file as it is by now, unless it's wrong: who has stood by for long would begin with old rules."""
+    try:
+        return load(settings.file, os.environ, every_key=True)
+    except WrongFile as error:
+        _log.error("the file is wrong by now; its rules are those that it had before", error=str(error))
+        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +95,14 @@ class Daemon:
         database: Database,
         environment: Environment = os.environ,
         *,
+        right: Right | None = None,
         dry_run: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._database = database
         self._environment = environment
+        self._right = right or right_to(database)
         self._dry_run = dry_run
         self._now = now
         self._number = 0
@@ -93,6 +111,11 @@ class Daemon:
         self._signal: signal.Signals | None = None
         # What ends by itself when it's told to, and what can be cut off at any time.
         self._crew, self._aside = Crew(self._stop.set), Crew(self._stop.set)
+
+    @property
+    def exit_code(self) -> int | None:
+        """That of the process, once it was told to end."""
+        return exit_code(self._signal) if self._signal else None
 
     async def live(self) -> int:
         """Start, work until a signal comes, drain, and end; gives the exit code."""
@@ -103,7 +126,8 @@ class Daemon:
             loaded = facts(self._settings, self._now())
             _tell(await writer.do(lambda connection: self._record_start(connection, loaded)))
             rules = await RulesInForce.kept(self._settings, writer, self._now)
-            accounts = Accounts(writer, self._now, self._crew, self._aside, daemon=self._number, dry_run=self._dry_run)
+            about = {"right": self._right, "daemon": self._number, "dry_run": self._dry_run}
+            accounts = Accounts(writer, self._now, self._crew, self._aside, **about)
             stack.push_async_callback(accounts.close)
             jobs = Jobs(accounts.wake)
             jobs.start(rules.ruleset)
@@ -113,7 +137,7 @@ class Daemon:
             await self._work(InForce(rules, jobs, accounts), writer)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
-        return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
+        return exit_code(self._signal)
 
     def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:
         now = self._now()
@@ -124,7 +148,11 @@ class Daemon:
         work.note(connection, now, FILE_LOADED, details=loaded)
         for change in changed:
             work.note(connection, now, "holidays changed", details={"change": str(change)})
-        interrupted = work.interrupt_attempts(connection)
+        interrupted = work.interrupt_attempts(connection, self._right.holder)
+        if self._right.taken_from:
+            work.note(
+                connection, now, "took over", details={"from": self._right.taken_from, "interrupted": interrupted}
+            )
         if self._dry_run:
             return _Found(changed, interrupted)
         accounts = [account.name for account in self._settings.accounts]
@@ -169,6 +197,9 @@ class Daemon:
             self._crew.begin(self._look_for_exceptions(parts), "exceptions")
             self._aside.begin(reload.run(), "reload")
             await self._stop.wait()
+            # Nothing is waited for where the ledger is another daemon's, or away; not even the calls under way.
+            self._crew.raise_fault(LeaseLost, LedgerAway)
+            self._aside.raise_fault(LeaseLost, LedgerAway)
         except BaseException:
             await self._crew.cancel()
             raise

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,15 +31,21 @@ _T = TypeVar("_T")
 class Database:
     """A ledger by its URL: a file of SQLite, or a database of a PostgreSQL server.
 
-    `check` is called at the beginning of each transaction that may write, and may refuse it by what it raises.
+    A check is called at the beginning of each transaction that may write, and may refuse it by what it raises.
     """
 
-    def __init__(self, url: str, check: Callable[[Connection], None] | None = None) -> None:
-        self._check = check
+    def __init__(self, url: str) -> None:
+        self._check: Callable[[Connection], None] | None = None
         try:
             self.place = place_of(url)
         except ValueError as error:
             raise LedgerError(f"database: {error}") from None
+
+    def checked_by(self, check: Callable[[Connection], None]) -> "Database":
+        """The same ledger, with this check."""
+        found = copy(self)
+        found._check = check
+        return found
 
     @property
     def server(self) -> Server | None:
@@ -155,6 +162,13 @@ def _reason(error: BaseException) -> str:
     said = getattr(first, "orig", None) or getattr(first, "strerror", None) or first
     # PostgreSQL says more than fits a line, such as the values that it didn't take.
     return str(getattr(getattr(said, "diag", None), "message_primary", None) or " ".join(str(said).split()))
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Keep all others who do this from going on until the transaction's end; SQLite does so from its beginning."""
+    if connection.dialect.name == "postgresql":
+        # A number of our own, by which PostgreSQL knows the lock.
+        connection.execute(text("SELECT pg_advisory_xact_lock(8121903)"))
 
 
 def _check_revision(connection: Connection, name: str) -> None:

@@ -33,6 +33,7 @@ class AuditFilter:
 class DaemonRun:
     """The newest start of a daemon on this ledger."""
 
+    host: str
     pid: int
     version: str
     dry_run: bool
