@@ -21,6 +21,7 @@ from scheduler.ledger import work
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import Outcome, Result, Seen
+from scheduler.ledger.tables import REVISION
 from tests.acceptance.command_line import Curfew, Done, on_a_terminal, write_file
 from tests.acceptance.processes import environment
 from tests.scheduler_fakes import DAY, FRIDAY, HOUR, ledger_in, new_intent
@@ -477,7 +478,7 @@ class TestWrongUse:
             connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
         done = curfew(*call, cwd=folder)
         assert (done.returncode, done.stdout) == (1, "")
-        assert "revision 0003, and this version reads 0004; run `curfew db upgrade`" in done.stderr
+        assert f"revision 0003, and this version reads {REVISION}; run `curfew db upgrade`" in done.stderr
 
 
 class TestOverrides:
