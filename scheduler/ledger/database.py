@@ -174,6 +174,8 @@ def one_at_a_time(connection: Connection) -> None:
 def _check_revision(connection: Connection, name: str) -> None:
     is_made = inspect(connection).has_table("alembic_version")
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if is_made else None
+    if found is None and connection.dialect.name == "postgresql":
+        raise LedgerError(f"{name}: there is no ledger in it yet; `curfew run` makes it")
     if found != REVISION:
         raise LedgerError(f"{name}: revision {found}, and this version reads {REVISION}; run `curfew db upgrade`")
 
