@@ -35,7 +35,8 @@ database = click.option(
     envvar="CURFEW_DATABASE",
     show_envvar=True,
     metavar="URL",
-    help="The ledger, as in sqlite:////var/lib/curfew/curfew.db.  [default: what the file says]",
+    help="The ledger, as in sqlite:////var/lib/curfew/curfew.db or postgresql+psycopg://curfew@db.example.com/curfew.  "
+    "[default: what the file says]",
 )
 
 
