@@ -167,7 +167,7 @@ def test_one_that_stops_hands_over_at_once_and_status_tells_who_works(
 def test_one_that_slept_through_a_take_over_makes_no_call_any_more_and_stands_by(
     tmp_path: Path, ledger: Database, sandbox: SandboxProcess
 ) -> None:
-    sandbox.fault(effect="delay", call="pause", campaign=FIRST, delay_seconds=1.5, times=1)
+    sandbox.fault(effect="delay", call="pause", campaign=FIRST, delay_seconds=5, times=1)
     first, second = (machine(tmp_path, name, ledger, sandbox.base_url) for name in ("first", "second"))
     with daemon_process(first) as one, standing_by(second) as two:
         wait_until(lambda: len(sandbox.posts(FIRST)) == 1, "the first call is under way")
