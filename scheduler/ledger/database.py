@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from scheduler.errors import LedgerAway, LedgerError, reason
@@ -158,7 +158,7 @@ def _reason(error: BaseException) -> str:
     """The first cause: after a full disk, SQLite has no transaction left, and undoing one fails as well."""
     first, link = error, error.__context__
     while link is not None:
-        first, link = (link if isinstance(link, SQLAlchemyError) else first), link.__context__
+        first, link = (link if isinstance(link, DBAPIError) else first), link.__context__
     said = getattr(first, "orig", None) or getattr(first, "strerror", None) or first
     # PostgreSQL says more than fits a line, such as the values that it didn't take.
     return str(getattr(getattr(said, "diag", None), "message_primary", None) or " ".join(str(said).split()))

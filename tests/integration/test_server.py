@@ -12,17 +12,22 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from rules.overrides import Override, OverrideKind
 from scheduler import schema
 from scheduler.errors import LedgerAway, LedgerError
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.location import place_of
+from scheduler.ledger.overrides import add_override, overrides_stamp
 from scheduler.ledger.tables import REVISION
 from tests.conftest import NewLedger
 from tests.postgresql import GUARDED_USER, PASSWORD, Cluster
-from tests.scheduler_fakes import FRIDAY, new_intent, writing_to
+from tests.scheduler_fakes import FRIDAY, MONDAY, new_intent, writing_to
 
 WRONG = "swordfish"
+PAUSE = Override(
+    id=0, kind=OverrideKind.PAUSE, account="main", campaign=7, starts_at=FRIDAY, ends_at=MONDAY, author="ada"
+)
 
 
 @pytest.fixture
@@ -257,6 +262,22 @@ class TestLostConnection:
             noting("x")(connection)
             with pytest.raises(LedgerAway, match="lock timeout"):
                 write(ledger, locks)
+
+
+def test_an_exception_that_comes_to_be_seen_after_a_later_one_is_seen(ledger: Database) -> None:
+    """Two people make one each at the same moment, and the one who was first is the last to be done."""
+
+    def stamp() -> tuple[int, int]:
+        with ledger.reading() as connection:
+            return overrides_stamp(connection)
+
+    with ledger.writing() as connection:
+        first = add_override(connection, PAUSE, FRIDAY)
+        with ledger.writing() as other:
+            second = add_override(other, PAUSE, FRIDAY)
+        before = stamp()
+    assert first.id < second.id
+    assert stamp() != before
 
 
 def end_connections(cluster: Cluster, ledger: Database) -> None:
