@@ -126,8 +126,15 @@ class Daemon:
             loaded = facts(self._settings, self._now())
             _tell(await writer.do(lambda connection: self._record_start(connection, loaded)))
             rules = await RulesInForce.kept(self._settings, writer, self._now)
-            about = {"right": self._right, "daemon": self._number, "dry_run": self._dry_run}
-            accounts = Accounts(writer, self._now, self._crew, self._aside, **about)
+            accounts = Accounts(
+                writer,
+                self._now,
+                self._crew,
+                self._aside,
+                right=self._right,
+                daemon=self._number,
+                dry_run=self._dry_run,
+            )
             stack.push_async_callback(accounts.close)
             jobs = Jobs(accounts.wake)
             jobs.start(rules.ruleset)
