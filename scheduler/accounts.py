@@ -1,9 +1,7 @@
 """The accounts at work: each with a client, a lane and its passes, begun, changed and ended as the file says."""
 
 import asyncio
-import os
 import random
-import socket
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -18,6 +16,7 @@ from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
 from scheduler.ledger.records import Custody
+from scheduler.ledger.right import Right
 from scheduler.logs import logger
 from scheduler.preflight.start import AT_ONCE, at_start
 from scheduler.reconcile import Reconciler
@@ -114,6 +113,7 @@ class Accounts:
         aside: Crew,
         downtime: Downtime,
         *,
+        right: Right,
         daemon: int,
         dry_run: bool,
         calm_until: datetime,
@@ -124,6 +124,7 @@ class Accounts:
         self._aside = aside
         self._downtime = downtime
         self._calm_until = calm_until
+        self._right = right
         self._daemon = daemon
         self._dry_run = dry_run
         self._at_work: dict[str, AccountAtWork] = {}
@@ -194,7 +195,8 @@ class Accounts:
             account.name,
             Client(account),
             self._writer,
-            claimant=f"{socket.gethostname()}:{os.getpid()}",
+            claimant=self._right.holder,
+            may_call=lambda: self._right.is_valid,
             now=self._now,
             chance=random.Random(),  # noqa: S311 -- it spreads retries, and keeps no secret
             dry_run=self._dry_run,

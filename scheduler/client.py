@@ -228,8 +228,8 @@ def _status(value: Any) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """Text that can be stored: half of an emoji (a lone surrogate), which JSON may hold, can't."""
-    return None if value is None else str(value).encode("utf-8", "replace").decode()
+    """Text that can be stored: half of an emoji (a lone surrogate) can't, which JSON may hold, nor can a zero byte."""
+    return None if value is None else str(value).replace("\0", "?").encode("utf-8", "replace").decode()
 
 
 def _detail(body: Any) -> CampaignDetail:

@@ -1,4 +1,4 @@
-"""The one place where clocks are read."""
+"""The one place where clocks are read: the time of day, and those that nobody can set."""
 
 import time
 from dataclasses import dataclass
@@ -28,5 +28,9 @@ def utc_now() -> datetime:
 
 def read_clocks() -> Reading:
     """All clocks, at this instant."""
-    running, since_boot = time.monotonic(), time.clock_gettime(_BOOTTIME)
-    return Reading(utc_now(), timedelta(seconds=running), timedelta(seconds=since_boot))
+    return Reading(utc_now(), timedelta(seconds=time.monotonic()), since_boot())
+
+
+def since_boot() -> timedelta:
+    """How long the machine has been up, its sleep included, whatever the time of day is set to."""
+    return timedelta(seconds=time.clock_gettime(_BOOTTIME))

@@ -33,11 +33,12 @@ class Crew:
         forced = asyncio.create_task(force.wait())
         together = asyncio.ensure_future(asyncio.gather(*self._tasks, return_exceptions=True))
         either: list[asyncio.Future[Any]] = [together, forced]
-        await asyncio.wait(either, timeout=limit.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-        is_whole = together.done()
-        forced.cancel()
-        await self.cancel()
-        return is_whole
+        try:
+            await asyncio.wait(either, timeout=limit.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+            return together.done()
+        finally:
+            forced.cancel()
+            await self.cancel()
 
     async def cancel(self) -> None:
         """End all of them, their calls included."""
@@ -47,7 +48,8 @@ class Crew:
         if tasks:
             await asyncio.wait(tasks)
 
-    def raise_fault(self) -> None:
-        """Raise what the first one that failed has failed with."""
-        if self._faults:
-            raise self._faults[0]
+    def raise_fault(self, *kinds: type[BaseException]) -> None:
+        """Raise what the first one that failed has failed with; of some kinds alone, if any are given."""
+        for fault in self._faults:
+            if not kinds or isinstance(fault, kinds):
+                raise fault

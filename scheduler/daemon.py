@@ -18,21 +18,22 @@ from scheduler.clock import Reading, read_clocks, utc_now
 from scheduler.clockwatch import ClockWatch, Disturbance, jump
 from scheduler.crew import Crew
 from scheduler.downtime import Downtime
-from scheduler.errors import WrongFile
+from scheduler.errors import LeaseLost, LedgerAway, WrongFile
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.lives import crashes, last_tick
-from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import FILE_LOADED, Custody
 from scheduler.ledger.reports import last_load
+from scheduler.ledger.right import Right, right_to
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.reload import Reload
 from scheduler.restarts import RECENT, wait_after
-from scheduler.settings import Environment, Settings
+from scheduler.settings import Environment, Settings, load
+from scheduler.standby import Standby, exit_code
 from scheduler.zonewatch import ZoneWatch
 
 DRAIN_LIMIT: Final = timedelta(seconds=10)
@@ -57,9 +58,24 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
         _log.warning("surely not meant", place=str(problem.place), path=problem.path, why=problem.message)
     make_room(len(settings.accounts))
     database.create()
-    with Lock(database.path):
+    schema.make(database)
+    right = right_to(database)
+
+    def begin(has_waited: bool) -> Daemon:
         schema.upgrade(database)
-        return asyncio.run(Daemon(settings, database, dry_run=dry_run).live())
+        newest = read_again(settings) if has_waited else settings
+        return Daemon(newest, database.checked_by(right.check), right=right, dry_run=dry_run)
+
+    return asyncio.run(Standby(right, begin).run())
+
+
+def read_again(settings: Settings) -> Settings:
+    """The file as it is by now, unless it's wrong: who has stood by for long would begin with old rules."""
+    try:
+        return load(settings.file, os.environ, every_key=True)
+    except WrongFile as error:
+        _log.error("the file is wrong by now; its rules are those that it had before", error=str(error))
+        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,7 @@ class Daemon:
         database: Database,
         environment: Environment = os.environ,
         *,
+        right: Right | None = None,
         dry_run: bool = False,
         now: Callable[[], datetime] = utc_now,
         clocks: Callable[[], Reading] = read_clocks,
@@ -94,6 +111,7 @@ class Daemon:
         self._settings = settings
         self._database = database
         self._environment = environment
+        self._right = right or right_to(database)
         self._dry_run = dry_run
         self._now = now
         self._clocks = clocks
@@ -103,6 +121,11 @@ class Daemon:
         self._signal: signal.Signals | None = None
         # What ends by itself when it's told to, and what can be cut off at any time.
         self._crew, self._aside = Crew(self._stop.set), Crew(self._stop.set)
+
+    @property
+    def exit_code(self) -> int | None:
+        """That of the process, once it was told to end."""
+        return exit_code(self._signal) if self._signal else None
 
     async def live(self) -> int:
         """Start, work until a signal comes, drain, and end; gives the exit code."""
@@ -123,6 +146,7 @@ class Daemon:
                 self._crew,
                 self._aside,
                 downtime,
+                right=self._right,
                 daemon=self._number,
                 dry_run=self._dry_run,
                 # It may have been what ended the last daemon, and in any case it's what asks the API most.
@@ -138,7 +162,7 @@ class Daemon:
             await self._work(InForce(rules, jobs, accounts, downtime), writer)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
-        return 128 + signal.SIGINT if self._signal is signal.SIGINT else 0
+        return exit_code(self._signal)
 
     def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:
         now, host = self._now(), socket.gethostname()
@@ -151,10 +175,13 @@ class Daemon:
             work.note(connection, now, "holidays changed", details={"change": str(change)})
         found = _Found(
             changed=changed,
-            interrupted=work.interrupt_attempts(connection, now),
+            interrupted=work.interrupt_attempts(connection, now, living=self._right.holder),
             crashes=crashes(connection, self._number, host, now - RECENT),
             put_back=self._put_back(connection, now),
         )
+        if self._right.taken_from:
+            details = {"from": self._right.taken_from, "interrupted": found.interrupted}
+            work.note(connection, now, "took over", details=details)
         if self._dry_run:
             return found
         accounts = [account.name for account in self._settings.accounts]
@@ -220,6 +247,9 @@ class Daemon:
                 self._crew.begin(self._zone_watch(parts, writer, reload).run(self._stop), "zone data")
                 self._aside.begin(reload.run(), "reload")
             await self._stop.wait()
+            # Nothing is waited for where the ledger is another daemon's, or away; not even the calls under way.
+            self._crew.raise_fault(LeaseLost, LedgerAway)
+            self._aside.raise_fault(LeaseLost, LedgerAway)
         except BaseException:
             await self._crew.cancel()
             raise

@@ -4,7 +4,9 @@
     ├── WrongUse                 exit 2: the command line or the file is wrong; nothing was done
     │   └── WrongFile            with the place of every problem
     ├── LedgerError              the database can't be opened, read or written
-    │   └── LedgerInUse          another daemon works on it
+    │   ├── LedgerInUse          another daemon works on it
+    │   ├── LedgerAway           its server can't be reached: it may be later
+    │   └── LeaseLost            another daemon may work on it: make no call any more, and stand by
     └── ApiError                 a call to Woodpecker had no success
         ├── TryLater             it may yet succeed: no connection, a time-out, 429, 5xx, an unreadable answer
         │   └── RateLimited      too many requests at once
@@ -55,6 +57,14 @@ class LedgerError(CurfewError):
 
 class LedgerInUse(LedgerError):
     """Another daemon works on the same ledger."""
+
+
+class LedgerAway(LedgerError):
+    """The server that has the ledger can't be reached, or not now."""
+
+
+class LeaseLost(LedgerError):
+    """The right to work on the ledger is another daemon's by now, or may be."""
 
 
 class ApiError(CurfewError):

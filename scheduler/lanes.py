@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from rules.ruleset import Action
 from scheduler.client import Client
-from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryLater
+from scheduler.errors import ApiError, KeyRefused, LeaseLost, NeverAgain, RateLimited, TryLater
 from scheduler.ledger import work
 from scheduler.ledger.calls import End, Start, end_attempts, give_back, start_attempts
 from scheduler.ledger.database import Writer
@@ -73,6 +73,7 @@ class Lane:
         claimant: str,
         now: Callable[[], datetime],
         chance: random.Random,
+        may_call: Callable[[], bool] = lambda: True,
         dry_run: bool = False,
     ) -> None:
         self.name = name
@@ -81,6 +82,7 @@ class Lane:
         self._claimant = claimant
         self._now = now
         self._chance = chance
+        self._may_call = may_call
         self._dry_run = dry_run
         self._turn = asyncio.Lock()
         self._wanted_by = 0
@@ -413,6 +415,8 @@ class Lane:
         if self._now() >= intent.expires_at:
             # The look and the record took their time: a resume would go into the next window.
             return Result(outcome=Outcome.RETRIED, reason="it expired before it was sent", retry_after=timedelta())
+        if not self._may_call():
+            raise LeaseLost("the lease wasn't renewed in time: another daemon may take over")
         call = self.client.pause if intent.action is Action.PAUSE else self.client.run
         try:
             result = Result(outcome=Outcome.SUCCEEDED, http_status=await call(intent.campaign))

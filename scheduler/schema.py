@@ -9,11 +9,25 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.database import Database
+from scheduler.ledger.database import Database, one_at_a_time
 
 # In a wheel the scripts lie inside the package; in a checkout, where the migrations' author looks for them.
 _PACKAGED = Path(__file__).parent / "_migrations"
 _CHECKOUT = Path(__file__).parent.parent / "migrations"
+
+
+def make(database: Database) -> None:
+    """Make the tables of a ledger on a server that has none: it's there that is kept who may work on it.
+
+    Raises:
+        LedgerError: the ledger was made by a newer version, or can't be written.
+    """
+    if database.server is None:
+        return
+    with database.writing() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found is None or found not in _revisions():
+        upgrade(database)
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -24,6 +38,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     config = configuration()
     with database.writing() as connection:
+        one_at_a_time(connection)
         config.attributes["connection"] = connection
         before = MigrationContext.configure(connection).get_current_revision()
         try:
@@ -34,6 +49,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
                 f"the ledger was made by a newer Curfew, install that one ({error})"
             ) from None
     return before, head()
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
 
 
 def head() -> str:

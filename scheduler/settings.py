@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from rules.calendars import Calendar, Source
 from rules.document import Account as AccountSpec
@@ -19,7 +20,7 @@ from rules.source import Path as ValuePath
 from rules.source import Source as Text
 from scheduler.contents import Contents, Stamp
 from scheduler.errors import WrongFile, reason
-from scheduler.ledger.location import path_of, url_of
+from scheduler.ledger.location import Server, place_of, url_of
 from scheduler.zonedata import ZoneData, use_newest
 
 DEFAULT_FILE: Final = "curfew.yaml"
@@ -30,6 +31,8 @@ VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 _DATABASE_LINE: Final = re.compile(rb"^database:.*", re.MULTILINE)
 # What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+# Who logs in to a server, and with which password, in the URL of a ledger.
+_LOGIN: Final = re.compile(r"postgresql(?:\+psycopg)?://([^/?#]*)@")
 _BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
 
 Environment = Mapping[str, str]
@@ -190,9 +193,15 @@ def _database_of(content: bytes) -> str | None:
 
 
 def _ledger(text: str, file: Path, environment: Environment) -> str:
+    if login := _LOGIN.match(text):
+        # A password may have letters that mean something in a URL.
+        text = text.replace(login[1], expand(login[1], environment, quoted=True), 1)
+    place = place_of(expand(text, environment))
+    if isinstance(place, Server):
+        return place.url
     # systemd gives a list where several are asked for; the first is ours.
     folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or file.absolute().parent
-    return url_of(folder / path_of(expand(text, environment)))
+    return url_of(folder / place)
 
 
 def _content(contents: Contents, file: Path) -> bytes:
@@ -297,8 +306,8 @@ def _key_source(spec: AccountSpec) -> tuple[str, str]:
     return "credential", spec.credential or ""
 
 
-def expand(text: str, environment: Environment) -> str:
-    """A text with the values of the variables that it names.
+def expand(text: str, environment: Environment, *, quoted: bool = False) -> str:
+    """A text with the values of the variables that it names; `quoted`, as they are written in a URL.
 
     Raises:
         ValueError: one of them isn't set, or has no name.
@@ -310,7 +319,7 @@ def expand(text: str, environment: Environment) -> str:
             raise _UnusableError("what stands in ${...} isn't the name of a variable, as in ${WOODPECKER_API_KEY}")
         if name not in environment:
             raise _UnusableError(f"the variable {name} isn't set")
-        return environment[name]
+        return quote(environment[name], safe="") if quoted else environment[name]
 
     return VARIABLE.sub(value, text)
 

@@ -75,7 +75,9 @@ def test_the_installed_command_makes_its_ledger_and_pauses(installed: Path, else
     assert "succeeded" in curfew("audit").stdout
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-postgres.lock", "requirements-dev.lock", ".ci/postgresql.lock"]
+)
 def test_a_lock_file_has_hashes_and_no_addresses(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text

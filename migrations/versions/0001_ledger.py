@@ -19,8 +19,8 @@ SELECT i.due_at, a.started_at, i.account, i.campaign, c.name AS campaign_name, i
        a.number AS attempt, coalesce(a.outcome, 'under way') AS outcome, a.http_status,
        CASE WHEN a.error_code IS NULL THEN a.error_message ELSE a.error_code || ': ' || a.error_message END AS error,
        coalesce(a.reason, i.because) AS reason,
-       round((julianday(a.started_at) - julianday(i.due_at)) * 86400, 3) AS late_by_seconds,
-       CAST(round((julianday(a.finished_at) - julianday(a.started_at)) * 86400000) AS INTEGER) AS duration_ms
+       {late} AS late_by_seconds,
+       {duration} AS duration_ms
 FROM attempts a
 JOIN intents i ON i.id = a.intent_id
 LEFT JOIN campaigns c ON c.account = i.account AND c.campaign = i.campaign
@@ -29,12 +29,25 @@ SELECT i.due_at, i.decided_at, i.account, i.campaign, c.name, i.action, i.rules,
        NULL, i.state, NULL,
        NULL,
        i.reason,
-       round((julianday(i.decided_at) - julianday(i.due_at)) * 86400, 3),
+       {late_decision},
        NULL
 FROM intents i
 LEFT JOIN campaigns c ON c.account = i.account AND c.campaign = i.campaign
 WHERE i.decided_at IS NOT NULL
 """
+# What is counted from one instant to another, in the words of each database.
+_COUNTED = {
+    "sqlite": {
+        "late": "round((julianday(a.started_at) - julianday(i.due_at)) * 86400, 3)",
+        "late_decision": "round((julianday(i.decided_at) - julianday(i.due_at)) * 86400, 3)",
+        "duration": "CAST(round((julianday(a.finished_at) - julianday(a.started_at)) * 86400000) AS INTEGER)",
+    },
+    "postgresql": {
+        "late": "round(extract(epoch FROM a.started_at::timestamptz - i.due_at::timestamptz), 3)::float",
+        "late_decision": "round(extract(epoch FROM i.decided_at::timestamptz - i.due_at::timestamptz), 3)::float",
+        "duration": "round(extract(epoch FROM a.finished_at::timestamptz - a.started_at::timestamptz) * 1000)::bigint",
+    },
+}
 
 
 def upgrade() -> None:
@@ -123,7 +136,7 @@ def upgrade() -> None:
         sa.Column("stopped_at", _INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_daemons"),
     )
-    op.execute(_AUDIT)
+    op.execute(_AUDIT.format(**_COUNTED[op.get_bind().dialect.name]))
 
 
 def downgrade() -> None:

@@ -10,7 +10,7 @@ depends_on = None
 
 # What was refused has done nothing; what got no answer, or that of a fault of the server, may have.
 _OF_EARLIER_ATTEMPTS = """
-UPDATE intents SET may_have_acted = 1 WHERE EXISTS (
+UPDATE intents SET may_have_acted = true WHERE EXISTS (
     SELECT 1 FROM attempts WHERE attempts.intent_id = intents.id AND coalesce(attempts.http_status, 500) >= 500
 )
 """

@@ -415,9 +415,9 @@ class Document(_Part):
     """The rules. What any of them says of a campaign counts: windows are a union."""
     calendars: dict[Line, CalendarSpec] = Field(default_factory=dict)
     """Named sets of days, for `on` and `except`."""
-    database: Line | None = None
-    """Where the ledger is, as a URL. Default: `sqlite:///curfew.db` in the service's state folder, else beside this
-    file."""
+    database: Line | None = Field(default=None, repr=False)
+    """Where the ledger is, as a URL: a file of SQLite, or a database of PostgreSQL that several machines share.
+    Default: `sqlite:///curfew.db` in the service's state folder, else beside this file."""
 
     def account_of(self, rule: Rule) -> str:
         """The name of the account that a rule acts on: its own, or the only one there is."""

@@ -19,7 +19,7 @@ _WEEKEND: Final = {"from": "Fri 17:00", "until": "Mon 08:00"}
 _EXAMPLES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
     "Document": {
         "timezone": ["Europe/Warsaw", "UTC"],
-        "database": ["sqlite:////var/lib/curfew/curfew.db"],
+        "database": ["sqlite:////var/lib/curfew/curfew.db", "postgresql+psycopg://curfew@db.example.com/curfew"],
         "accounts": [{"main": {"api_key": "${WOODPECKER_API_KEY}"}}],
         "calendars": [{"poland": {"country": "PL"}, "company": {"dates": ["2026-12-24"]}}],
         "rules": [[{"name": "weekend", "campaigns": "all", "pause": _WEEKEND}]],

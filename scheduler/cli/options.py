@@ -15,7 +15,7 @@ from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
 from scheduler.errors import LedgerError, WrongFile, WrongUse
-from scheduler.ledger.location import path_of
+from scheduler.ledger.location import Server, place_of
 from scheduler.settings import DEFAULT_FILE, Settings, database_url, ledger_of_wrong_file, load
 
 config = click.option(
@@ -35,7 +35,8 @@ database = click.option(
     envvar="CURFEW_DATABASE",
     show_envvar=True,
     metavar="URL",
-    help="The ledger, as in sqlite:////var/lib/curfew/curfew.db.  [default: what the file says]",
+    help="The ledger, as in sqlite:////var/lib/curfew/curfew.db or postgresql+psycopg://curfew@db.example.com/curfew.  "
+    "[default: what the file says]",
 )
 
 
@@ -61,7 +62,7 @@ def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
         settings = load(file)
     except WrongFile as error:
         url = ledger_url(None, database) if database else ledger_of_wrong_file(error, file, os.environ)
-        if url is None or not is_there(path_of(url)):
+        if url is None or not is_there(place_of(url)):
             raise
         return None, url
     return settings, ledger_url(settings, database)
@@ -77,7 +78,7 @@ def ledger_url(settings: Settings | None, database: str | None) -> str:
         return database_url(settings, os.environ)
     url = database or ""
     try:
-        path_of(url)
+        place_of(url)
     except ValueError as error:
         raise WrongUse(f"--database: {error}") from None
     return url
@@ -88,8 +89,10 @@ def overridden_by(settings: Settings, overrides: Iterable[Override]) -> Ruleset:
     return overridden(settings.ruleset, overrides, settings.document.timezone)
 
 
-def is_there(ledger: Path) -> bool:
+def is_there(ledger: Path | Server) -> bool:
     """Whether there's a ledger, or something in the way of it that whoever reads it is told."""
+    if isinstance(ledger, Server):
+        return True
     try:
         ledger.stat()
     except OSError as error:
@@ -103,7 +106,7 @@ def overrides_of(settings: Settings, database: str | None, now: datetime) -> lis
     One that can't be read is said on standard error: the rules are told without it.
     """
     url = ledger_url(settings, database)
-    if not is_there(path_of(url)):
+    if not is_there(place_of(url)):
         return []
     # Only who has a ledger pays for reading it.
     from scheduler.ledger.database import Database

@@ -17,9 +17,9 @@ from scheduler.cli import options, output
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
 from scheduler.ledger.database import Database
-from scheduler.ledger.lock import is_held
 from scheduler.ledger.overrides import add_override, overrides_in_mind
 from scheduler.ledger.reports import accounts_with
+from scheduler.ledger.right import who_works_on
 from scheduler.ledger.work import every_campaign
 from scheduler.settings import Settings, load
 from scheduler.texts import printable
@@ -106,7 +106,7 @@ class Desk:
             zone = zones.get(each.rule or "", self.zone)
             span = f"{output.local(each.starts_at, zone)} until {output.local(each.ends_at, zone)}"
             output.write_line(printable(f"{each}: {span}"))
-        acted = "the daemon acts on it within seconds" if is_held(self.ledger.path) else "no daemon runs now"
+        acted = "the daemon acts on it within seconds" if who_works_on(self.ledger).holder else "no daemon runs now"
         back = f"curfew overrides --revoke {made[0].id}" if len(made) == 1 else "curfew undo"
         click.echo(f"{acted}; take it back with: {back}")
 

@@ -14,9 +14,10 @@ from scheduler.cli import in_force, options, output
 from scheduler.clock import utc_now
 from scheduler.ledger.database import Database
 from scheduler.ledger.files import file_in_force, rejected_file
-from scheduler.ledger.lock import is_held
 from scheduler.ledger.overrides import overrides_in_mind
 from scheduler.ledger.reports import DaemonRun, failing_changes, held_campaigns, left_campaigns, newest_run
+from scheduler.ledger.right import who_works_on
+from scheduler.texts import printable
 from scheduler.zonedata import use_newest
 
 _NEXT_EDGES = 5
@@ -47,8 +48,9 @@ def command(file: Path, database: str | None, form: str) -> None:
         failing = failing_changes(connection, now)
         overrides = overrides_in_mind(connection, now)
         loaded, rejected = file_in_force(connection), rejected_file(connection)
+    sharing = who_works_on(ledger)
     answer: dict[str, Any] = {
-        "alive": is_held(ledger.path),
+        "alive": sharing.holder is not None,
         "last_tick_at": daemon.last_tick_at if daemon else None,
         "next_edges": _next_edges(options.overridden_by(settings, overrides), now) if settings else None,
         "custody": custody,
@@ -57,11 +59,16 @@ def command(file: Path, database: str | None, form: str) -> None:
         "zone_data": str(use_newest()),
         "file": in_force.row(loaded),
         "rejected_file": in_force.row(rejected),
+        "standing_by": [_where(each) for each in sharing.standing_by],
     }
     if form == "json":
         output.write_json([answer])
         return
-    click.echo(_life(alive=answer["alive"], daemon=daemon, zone=zone))
+    where = f" on {daemon.host}" if daemon and ledger.server else ""
+    click.echo(_life(alive=answer["alive"], daemon=daemon, where=where, zone=zone))
+    if answer["standing_by"]:
+        others = ", ".join(f"process {each['pid']} on {each['host']}" for each in answer["standing_by"])
+        output.write_line(printable(f"standing by: {others}"))
     for line in in_force.lines(loaded, rejected, settings, zone):
         click.echo(line)
     _print(answer, zone)
@@ -118,13 +125,18 @@ def _row(at: datetime, zone: ZoneInfo, *cells: object) -> output.Row:
     return output.Row((output.clock(at, zone), *cells), output.day(at, zone))
 
 
-def _life(*, alive: bool, daemon: DaemonRun | None, zone: ZoneInfo) -> str:
+def _where(name: str) -> dict[str, Any]:
+    host, pid, _ = name.rsplit(":", 2)
+    return {"host": host, "pid": int(pid)}
+
+
+def _life(*, alive: bool, daemon: DaemonRun | None, where: str, zone: ZoneInfo) -> str:
     if daemon is None:
         return "not running; no daemon has used this ledger yet"
     tick = output.local(daemon.last_tick_at, zone) or "never"
     dry = ", a dry run" if daemon.dry_run else ""
     if alive:
-        return f"alive (process {daemon.pid}, version {daemon.version}{dry}), last tick {tick}"
+        return f"alive (process {daemon.pid}{where}, version {daemon.version}{dry}), last tick {tick}"
     how = f"stopped {output.local(daemon.stopped_at, zone)}" if daemon.stopped_at else "ended without a word"
     return f"not running; the last one {how}, last tick {tick}"
 

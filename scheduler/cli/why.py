@@ -73,7 +73,7 @@ def _account(settings: Settings, ledger: Database, campaign: int, given: str | N
     if given is not None or len(known) == 1:
         return given or known[0]
     found: list[str] = []
-    if options.is_there(ledger.path):
+    if options.is_there(ledger.place):
         with ledger.reading() as connection:
             found = accounts_with(connection, campaign)
     named = [name for name in known if campaign in settings.ruleset.named_campaigns(name)]
@@ -84,7 +84,7 @@ def _account(settings: Settings, ledger: Database, campaign: int, given: str | N
 
 
 def _record(ledger: Database, account: str, campaign: int) -> CampaignRecord:
-    if not options.is_there(ledger.path):
+    if not options.is_there(ledger.place):
         return CampaignRecord()
     with ledger.reading() as connection:
         return campaign_record(connection, account, campaign)

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,13 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from scheduler.errors import LedgerError, reason
-from scheduler.ledger.location import path_of
+from scheduler.errors import LedgerAway, LedgerError, reason
+from scheduler.ledger.location import Server, place_of
+from scheduler.ledger.server import server_engine
 from scheduler.ledger.tables import REVISION
 
 __all__ = ["Connection", "Database", "Writer"]
@@ -27,25 +29,50 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """A ledger by its URL. Only SQLite files are supported so far."""
+    """A ledger by its URL: a file of SQLite, or a database of a PostgreSQL server.
+
+    A check is called at the beginning of each transaction that may write, and may refuse it by what it raises.
+    """
 
     def __init__(self, url: str) -> None:
+        self._check: Callable[[Connection], None] | None = None
         try:
-            self.path = path_of(url)
+            self.place = place_of(url)
         except ValueError as error:
             raise LedgerError(f"database: {error}") from None
+
+    def checked_by(self, check: Callable[[Connection], None]) -> "Database":
+        """The same ledger, with this check."""
+        found = copy(self)
+        found._check = check
+        return found
+
+    @property
+    def server(self) -> Server | None:
+        """Where it is, unless it's a file."""
+        return self.place if isinstance(self.place, Server) else None
+
+    @property
+    def path(self) -> Path:
+        """Where the file is; only for a ledger that is one."""
+        if isinstance(self.place, Server):
+            raise TypeError("a ledger on a server has no path")
+        return self.place
 
     @property
     def name(self) -> str:
         """What to call it in messages."""
-        return str(self.path)
+        return str(self.place)
 
     def create(self) -> None:
-        """Make the file, readable by its owner alone, unless it's there.
+        """Make the file, readable by its owner alone, unless it's there; see that a server can be reached.
 
         Raises:
-            LedgerError: the folder isn't there, or can't be written to.
+            LedgerError: the folder isn't there, or can't be written to; the server doesn't answer, or refuses.
         """
+        if self.server:
+            with self.writing():
+                return
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
@@ -58,7 +85,7 @@ class Database:
         Raises:
             LedgerError: the file can't be opened or written.
         """
-        with self._wrapped(), _writing_engine(self.path).begin() as connection:
+        with self.wrapped(), self.writing_engine().begin() as connection:
             yield connection
 
     @contextmanager
@@ -69,12 +96,45 @@ class Database:
             LedgerError: there's no ledger, it can't be read, or it's of another version.
         """
         try:
-            self.path.stat()
+            self.see_that_it_is_there()
         except OSError as error:
             raise self._unusable(error) from None
-        with self._wrapped(), _reading_engine(self.path).begin() as connection:
+        with self.wrapped(), self._reading_engine().begin() as connection:
             _check_revision(connection, self.name)
             yield connection
+
+    def writing_engine(self) -> Engine:
+        """Connections that may write; each transaction begins with the check."""
+        engine = server_engine(self.server) if self.server else _writing_engine(self.path)
+        if self._check:
+            event.listen(engine, "begin", self._check)
+        return engine
+
+    def _reading_engine(self) -> Engine:
+        if self.server:
+            # All statements of a transaction see the same.
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            return server_engine(self.server, execution_options=options)
+        return _reading_engine(self.path)
+
+    def see_that_it_is_there(self) -> None:
+        """SQLite would go on writing to a file that has no name any more, or make an empty one.
+
+        Raises:
+            OSError: the file isn't there.
+        """
+        if not self.server:
+            self.path.stat()
+
+    def fault(self, error: Exception) -> LedgerError:
+        """What a fault of the database, or of the file system, is for who asked."""
+        text = f"{self.name}: {_reason(error)}"
+        if self.server is None:
+            return LedgerError(text)
+        if self.server.password:
+            text = text.replace(self.server.password, "[password]")
+        is_lost = getattr(error, "connection_invalidated", False)
+        return (LedgerAway if is_lost or isinstance(error, OperationalError) else LedgerError)(text)
 
     def _unusable(self, error: OSError) -> LedgerError:
         what = reason(error)
@@ -86,24 +146,36 @@ class Database:
         return LedgerError(f"{self.name}: {what}")
 
     @contextmanager
-    def _wrapped(self) -> Iterator[None]:
+    def wrapped(self) -> Iterator[None]:
+        """Have faults of the database raised as what they are for who asked."""
         try:
             yield
         except SQLAlchemyError as error:
-            raise LedgerError(f"{self.name}: {_reason(error)}") from error
+            raise self.fault(error) from error
 
 
 def _reason(error: BaseException) -> str:
     """The first cause: after a full disk, SQLite has no transaction left, and undoing one fails as well."""
     first, link = error, error.__context__
     while link is not None:
-        first, link = (link if isinstance(link, SQLAlchemyError) else first), link.__context__
-    return str(getattr(first, "orig", None) or getattr(first, "strerror", None) or first)
+        first, link = (link if isinstance(link, DBAPIError) else first), link.__context__
+    said = getattr(first, "orig", None) or getattr(first, "strerror", None) or first
+    # PostgreSQL says more than fits a line, such as the values that it didn't take.
+    return str(getattr(getattr(said, "diag", None), "message_primary", None) or " ".join(str(said).split()))
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Keep all others who do this from going on until the transaction's end; SQLite does so from its beginning."""
+    if connection.dialect.name == "postgresql":
+        # A number of our own, by which PostgreSQL knows the lock.
+        connection.execute(text("SELECT pg_advisory_xact_lock(8121903)"))
 
 
 def _check_revision(connection: Connection, name: str) -> None:
-    tables = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).all()
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if tables else None
+    is_made = inspect(connection).has_table("alembic_version")
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if is_made else None
+    if found is None and connection.dialect.name == "postgresql":
+        raise LedgerError(f"{name}: there is no ledger in it yet; `curfew run` makes it")
     if found != REVISION:
         raise LedgerError(f"{name}: revision {found}, and this version reads {REVISION}; run `curfew db upgrade`")
 
@@ -177,7 +249,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._engine = _writing_engine(database.path)
+        self._engine = database.writing_engine()
         self._orders: SimpleQueue[_Order[Any, Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -209,8 +281,7 @@ class Writer:
         while (order := self._orders.get()) is not None:
             orders = [order, *self._waiting()]
             try:
-                # SQLite would go on writing to a file that has no name any more, or make an empty one.
-                self._database.path.stat()
+                self._database.see_that_it_is_there()
                 connection = connection or self._engine.connect()
                 answers = self._commit(connection, orders)
             except Exception as error:  # noqa: BLE001 -- handed to those who asked: they'd wait for ever for a dead thread
@@ -237,7 +308,11 @@ class Writer:
         try:
             with connection.begin():
                 return [answer for each in _alike(orders) for answer in _done_together(connection, each)]
-        except Exception:  # noqa: BLE001 -- whose fault it was shows when each is done by itself
+        except Exception:
+            if connection.invalidated:
+                # Nobody knows whether it was committed.
+                raise
+            # Whose fault it was shows when each is done by itself.
             with connection.begin():
                 return [self._done_alone(connection, order) for order in orders]
 
@@ -254,9 +329,7 @@ class Writer:
         return partial(order.succeed, value)
 
     def _fault(self, error: Exception) -> Exception:
-        if isinstance(error, SQLAlchemyError | OSError):
-            return LedgerError(f"{self._database.name}: {_reason(error)}")
-        return error
+        return self._database.fault(error) if isinstance(error, SQLAlchemyError | OSError) else error
 
 
 def _alone(connection: Connection, works: Sequence[Callable[[Connection], _T]]) -> list[_T]:
@@ -288,7 +361,9 @@ def _tell(orders: Sequence[_Order[Any, Any]], answers: Iterable[_Answer]) -> Non
 
 def _is_open(connection: Connection) -> bool:
     """Whether the transaction is still there: when the disk is full, SQLite undoes all of it, not one piece alone."""
-    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
+    if connection.invalidated or connection.closed:
+        return False
+    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))
 
 
 def _close(connection: Connection) -> None:

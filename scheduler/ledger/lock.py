@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import socket
 import time
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -23,18 +25,29 @@ def lock_path(ledger: Path) -> Path:
 
 
 class Lock:
-    """Held from `with` to its end.
+    """The right to work on a ledger in a file: held from `with` to its end, or from `take` to `give_back`.
 
-    Raises:
-        LedgerInUse: another daemon holds it.
-        LedgerError: the file can't be made.
+    Nobody can take it away, so it needn't be renewed and is never lost.
     """
+
+    heartbeat: timedelta = timedelta(days=1)
+    taken_from: str | None = None
+    held_by: str | None = None
+    remaining = timedelta.max
+    is_valid = True
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
         self._descriptor = -1
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
 
-    def __enter__(self) -> Self:
+    def take(self) -> bool:
+        """Take it.
+
+        Raises:
+            LedgerInUse: another daemon holds it.
+            LedgerError: the file can't be made.
+        """
         path = lock_path(self._ledger)
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -46,6 +59,20 @@ class Lock:
             raise LedgerInUse(f"{self._ledger}: another curfew daemon (process {holder}) works on this ledger")
         os.truncate(self._descriptor, 0)
         os.write(self._descriptor, str(os.getpid()).encode())
+        return True
+
+    def renew(self) -> None:
+        """There is nothing to do."""
+
+    def check(self, connection: object) -> None:
+        """There is nothing to see."""
+
+    def give_back(self) -> None:
+        """Let another daemon have it."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        self.take()
         return self
 
     def _taken(self) -> bool:
@@ -58,7 +85,7 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)
+        self.give_back()
 
 
 def is_held(ledger: Path) -> bool:

@@ -71,10 +71,14 @@ def recent_overrides(connection: Connection, since: datetime) -> list[Recorded]:
 
 
 def overrides_stamp(connection: Connection) -> tuple[int, int]:
-    """What's another one when an exception was made or taken back."""
-    query = select(func.coalesce(func.max(overrides.c.id), 0), func.count(overrides.c.revoked_at))
-    newest, revoked = connection.execute(query).one()
-    return newest, revoked
+    """What's another one when an exception was made or taken back.
+
+    They are counted: on a server, one with a smaller number can come to be seen after one with a larger one.
+    """
+    made, revoked = connection.execute(
+        select(func.count(), func.count(overrides.c.revoked_at)).select_from(overrides)
+    ).one()
+    return made, revoked
 
 
 def _recorded(connection: Connection, *conditions: Any) -> list[Recorded]:

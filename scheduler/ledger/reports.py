@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, select
 
 from rules.ruleset import Action
+from scheduler.ledger.dialects import elements
 from scheduler.ledger.records import FILE_LOADED, Outcome, State, error_text
 from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents, journal
 
@@ -32,6 +33,7 @@ class AuditFilter:
 class DaemonRun:
     """The newest start of a daemon on this ledger."""
 
+    host: str
     pid: int
     version: str
     dry_run: bool
@@ -86,9 +88,10 @@ def audit_lines(connection: Connection, chosen: AuditFilter) -> list[dict[str, A
     if chosen.until is not None:
         query = query.where(audit.c.started_at < chosen.until)
     if chosen.rule is not None:
-        names = func.json_each(audit.c.rules).table_valued("value")
+        names = elements(connection.dialect.name, audit.c.rules)
         query = query.where(select(names.c.value).where(names.c.value == chosen.rule).exists())
-    ordered = query.order_by(audit.c.started_at, audit.c.due_at, audit.c.account, audit.c.campaign, audit.c.attempt)
+    columns = (audit.c.started_at, audit.c.due_at, audit.c.account, audit.c.campaign)
+    ordered = query.order_by(*columns, audit.c.attempt.nulls_first())
     return [{name: row[name] for name in AUDIT_COLUMNS} for row in connection.execute(ordered).mappings()]
 
 

@@ -23,11 +23,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
+from scheduler.ledger.dialects import insert_or
 from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome, Result, Seen, State, Status
 from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
 
@@ -80,17 +80,21 @@ def note(
     connection.execute(insert(journal).values(row))
 
 
-def interrupt_attempts(connection: Connection, now: datetime) -> int:
+def interrupt_attempts(connection: Connection, now: datetime, *, living: str = "") -> int:
     """Close what an earlier daemon left under way: nobody knows whether those calls arrived, so they are due again.
 
-    At once, and later each time where the daemon ended in this call again and again; gives how many they are.
+    At once, and later each time where the daemon ended in this call again and again; gives how many they are. What
+    `living` has claimed isn't touched.
     """
     reason = "the daemon ended before the answer was recorded; sent again"
-    cut_off = update(attempts).where(attempts.c.outcome.is_(None))
+    is_claimed = (intents.c.state == State.CALLING, intents.c.claimed_by == living)
+    cut_off = update(attempts).where(
+        attempts.c.outcome.is_(None), attempts.c.intent_id.not_in(select(intents.c.id).where(*is_claimed))
+    )
     connection.execute(cut_off.values(outcome=Outcome.INTERRUPTED, reason=reason))
     rows = [
         {"key": row.id, "at": now + wait if (wait := _wait_after(row.times)) else None}
-        for row in connection.execute(_INTERRUPTED)
+        for row in connection.execute(_INTERRUPTED, {"living": living})
     ]
     if rows:
         again = update(intents).where(intents.c.id == bindparam("key"))
@@ -114,7 +118,9 @@ def _interrupted() -> Select[Any]:
         attempts.c.outcome == Outcome.INTERRUPTED,
         attempts.c.number > last.scalar_subquery(),
     )
-    return select(intents.c.id, times.scalar_subquery().label("times")).where(intents.c.state == State.CALLING)
+    return select(intents.c.id, times.scalar_subquery().label("times")).where(
+        intents.c.state == State.CALLING, intents.c.claimed_by.is_distinct_from(bindparam("living"))
+    )
 
 
 _INTERRUPTED: Final = _interrupted()
@@ -422,7 +428,7 @@ def store_list(connection: Connection, account: str, seen: Iterable[Seen], now: 
     ]
     if not rows:
         return
-    add = sqlite.insert(campaigns)
+    add = insert_or(connection.dialect.name, campaigns)
     newer = {name: add.excluded[name] for name in ("name", "folder", "status", "seen_at")}
     connection.execute(add.on_conflict_do_update(index_elements=["account", "campaign"], set_=newer), rows)
 
@@ -460,14 +466,14 @@ def _row(new: NewIntent) -> dict[str, Any]:
 
 
 def _added(connection: Connection, row: dict[str, Any]) -> Intent | None:
-    found = connection.execute(_adding(tuple(row)), row).mappings().first()
+    found = connection.execute(_adding(connection.dialect.name, tuple(row)), row).mappings().first()
     return None if found is None else _intent(found, waits_since=found["recorded_at"])
 
 
 @cache
-def _adding(columns: tuple[str, ...]) -> ReturningInsert[Any]:
+def _adding(dialect: str, columns: tuple[str, ...]) -> ReturningInsert[Any]:
     # Made once: that takes longer than to carry it out.
-    add = sqlite.insert(intents)
+    add = insert_or(dialect, intents)
     key = ["account", "campaign", "action", "due_at"]
     newer = {name: add.excluded[name] for name in columns}
     # What is due takes the place of what was missed; another miss doesn't.
@@ -525,8 +531,8 @@ def _follow_success(connection: Connection, intent: Intent, now: datetime) -> No
 def _keep_in_sight(connection: Connection, pause: Intent, now: datetime) -> None:
     """Leave to a person what was paused though nobody could tell what it did, unless it was in our custody already."""
     row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
-    left = sqlite.insert(custody).values(row | {"left_at": now, "left_because": _UNKNOWN})
-    if connection.execute(left.on_conflict_do_nothing()).rowcount == 1:
+    left = insert_or(connection.dialect.name, custody).values(row | {"left_at": now, "left_because": _UNKNOWN})
+    if connection.execute(left.on_conflict_do_nothing().returning(custody.c.account)).first():
         resume = NewIntent(
             account=pause.account,
             campaign=pause.campaign,

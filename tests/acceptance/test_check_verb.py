@@ -191,7 +191,7 @@ class TestExcerpt:
             ("accounts", f"{{main: {{api_keys: {KEY}}}}}", "accounts.main.api_keys"),
             ("accounts", f"[{KEY}]", "accounts"),
             ("acounts", f"{{main: {{ap: {KEY}}}}}", "acounts"),
-            ("database", f"postgresql://curfew:{KEY}@host/curfew", "database"),
+            ("database", f"postgresql://curfew:{KEY}@host", "database"),
         ],
     )
     def test_a_line_that_may_hold_a_key_or_a_password_is_not_shown(

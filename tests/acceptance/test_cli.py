@@ -312,9 +312,10 @@ def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None
     curfew("db", "upgrade", cwd=folder)
     (answer,) = curfew.rows("status", folder)
     known = ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
-    assert list(answer) == [*known, "file", "rejected_file"]
+    assert list(answer) == [*known, "file", "rejected_file", "standing_by"]
     assert (answer["file"], answer["rejected_file"]) == (None, None)
     assert answer["alive"] is False
+    assert answer["standing_by"] == []
     assert answer["last_tick_at"] is None
     assert len(answer["next_edges"]) == 5
     assert all(datetime.fromisoformat(edge["at"]).tzinfo for edge in answer["next_edges"])
@@ -433,7 +434,10 @@ def test_wrong_use_is_exit_code_2(curfew: Curfew, tmp_path: Path, arguments: tup
         "sqlite://",
         "sqlite:///:memory:",
         "sqlite:///c.db?mode=ro",
-        "postgresql+psycopg://user:hidden@host/db",
+        "mysql+pymysql://user:hidden@host/db",
+        "postgresql+psycopg://user:hidden@host",
+        "postgresql+psycopg://user:hid@hidden@host/db",
+        "postgresql+psycopg://user@host/db?password=hidden",
     ],
 )
 def test_a_database_that_is_not_supported_is_said_without_its_password(curfew: Curfew, folder: Path, url: str) -> None:
@@ -444,7 +448,9 @@ def test_a_database_that_is_not_supported_is_said_without_its_password(curfew: C
         assert "hidden" not in done.stderr
 
 
-@pytest.mark.parametrize("url", ["garbage", "postgresql://u:hidden@db/x", "sqlite:///", "'${NOPE}'"])
+@pytest.mark.parametrize(
+    "url", ["garbage", "mysql://u:hidden@db/x", "postgresql://u:hidden@db", "sqlite:///", "'${NOPE}'"]
+)
 @pytest.mark.parametrize("verb", [("check",), ("run",), ("status",), ("audit",), ("db", "upgrade")])
 def test_a_wrong_database_is_an_error_of_the_file(
     curfew: Curfew, folder: Path, verb: tuple[str, ...], url: str

@@ -364,7 +364,7 @@ class TestAccounts:
         (("11", "--at", "noon"), "'noon' is neither a date"),
         (("11", "--at", "0001-01-01"), "the year of '0001-01-01' isn't between"),
         (("11", "--format", "csv"), "'csv' is not one of"),
-        (("11", "--database", "postgresql://u:hidden@host/x"), "--database: "),
+        (("11", "--database", "mysql://u:hidden@host/x"), "--database: "),
     ],
 )
 def test_wrong_use_is_told(curfew: Curfew, folder: Path, arguments: tuple[str, ...], words: str) -> None:

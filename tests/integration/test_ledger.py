@@ -26,7 +26,7 @@ from tests.scheduler_fakes import FRIDAY, ledger_in, writing_to
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Database:
+def file_ledger(tmp_path: Path) -> Database:
     return ledger_in(tmp_path)
 
 
@@ -90,10 +90,8 @@ def fails(connection: Connection) -> None:
 
 def notes(database: Database) -> set[str]:
     """What another process would read."""
-    with sqlite3.connect(database.path) as connection:
-        found = {event for (event,) in connection.execute("SELECT event FROM journal")}
-    connection.close()
-    return found
+    with database.reading() as connection:
+        return set(connection.execute(text("SELECT event FROM journal")).scalars())
 
 
 @pytest.mark.parametrize("name", ["q?x", "p%20x", "100%", "sp ace", "a#b&c=d", "żółć", "-", "file:x", ":memory:"])
@@ -137,7 +135,8 @@ class TestGroupCommit:
         before, failed, after = await together(writer, noting("before"), fails, noting("after"))
         assert (before, after) == (None, None)
         assert isinstance(failed, LedgerError)
-        assert str(failed) == f"{ledger.name}: no such table: nowhere"
+        missing = 'relation "nowhere" does not exist' if ledger.server else "no such table: nowhere"
+        assert str(failed) == f"{ledger.name}: {missing}"
         assert notes(ledger) == {"before", "after"}
 
     async def test_a_fault_of_the_program_goes_to_its_author_as_it_is(self, writer: Writer, ledger: Database) -> None:
@@ -176,6 +175,10 @@ class TestGroupCommit:
 
 
 class TestBrokenLedger:
+    @pytest.fixture
+    def ledger(self, file_ledger: Database) -> Database:
+        return file_ledger
+
     async def test_on_a_full_disk_nobody_is_told_that_his_work_was_kept(self, writer: Writer, ledger: Database) -> None:
         """SQLite then undoes the whole transaction, also the pieces before the one that failed."""
 
@@ -336,6 +339,10 @@ def holder(ledger: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 class TestLock:
+    @pytest.fixture
+    def ledger(self, file_ledger: Database) -> Database:
+        return file_ledger
+
     def test_a_second_daemon_is_refused_and_told_by_whom(self, ledger: Database) -> None:
         with holder(ledger.path) as process:
             assert is_held(ledger.path)

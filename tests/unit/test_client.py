@@ -167,11 +167,11 @@ class TestCalls:
             {"event": "entries of the list can't be read", "log_level": "warning", "account": "main", "skipped": 1}
         ]
 
-    async def test_half_an_emoji_in_a_name_is_replaced_so_that_it_can_be_stored(self) -> None:
-        body = b'[{"id": 7, "name": "Q4 \\ud83d", "status": "RUNNING", "folder_name": "\\udc00"}]'
+    async def test_half_an_emoji_or_a_zero_byte_in_a_name_is_replaced_so_that_it_can_be_stored(self) -> None:
+        body = b'[{"id": 7, "name": "Q4 \\ud83d\\u0000", "status": "RUNNING", "folder_name": "\\udc00"}]'
         async with seam(lambda _: httpx.Response(200, content=body)) as client:
             (found,) = await client.campaigns()
-        assert (found.name, found.folder) == ("Q4 ?", "?")
+        assert (found.name, found.folder) == ("Q4 ??", "?")
 
 
 # Each of the three shapes, and what is read from it.

@@ -1,4 +1,4 @@
-"""What the daemon records and the verbs read: real SQLite files, each function by what it leaves behind."""
+"""What the daemon records and the verbs read: real databases of each kind, each function by what it leaves behind."""
 
 import asyncio
 import stat
@@ -21,6 +21,7 @@ from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.records import Custody, Intent, Known, Outcome, Result, Seen, State, error_text
 from scheduler.ledger.reports import AuditFilter
 from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, campaigns, custody, daemons, intents, journal
+from tests.conftest import NewLedger
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume, writing_to
 
 SECOND = timedelta(seconds=1)
@@ -32,11 +33,6 @@ RETRIED = Result(
     retry_after=2 * SECOND,
 )
 SUCCEEDED = Result(outcome=Outcome.SUCCEEDED, http_status=200)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Database:
-    return ledger_in(tmp_path)
 
 
 def recorded(connection: Connection, now: datetime = FRIDAY, **about: Any) -> Intent:
@@ -115,11 +111,10 @@ class TestTogether:
             found.append(owe(connection, intent) if action is Action.RESUME or number % 5 == 0 else intent)
         return found
 
-    def test_they_leave_the_same(self, tmp_path: Path) -> None:
+    def test_they_leave_the_same(self, new_ledger: NewLedger) -> None:
         left = []
         for name in ("together", "alone"):
-            (tmp_path / name).mkdir()
-            with ledger_in(tmp_path / name).writing() as connection:
+            with new_ledger().writing() as connection:
                 found = self.intents_of(connection)
                 results = [self.RESULTS[number % 5] for number in range(len(found))]
                 ended = FRIDAY + SECOND
@@ -1024,6 +1019,10 @@ class TestStatus:
 
 
 class TestFiles:
+    @pytest.fixture
+    def ledger(self, tmp_path: Path) -> Database:
+        return ledger_in(tmp_path)
+
     def test_a_new_ledger_is_readable_by_its_owner_alone(self, ledger: Database) -> None:
         """Also the two files that SQLite puts beside it while it's open."""
         with ledger.writing() as connection:
@@ -1090,8 +1089,9 @@ class TestFiles:
         [
             ("nonsense", "isn't a URL"),
             ("", "isn't a URL"),
-            ("sqlite://", "only files of SQLite"),
-            ("postgresql://u:swordfish@db/curfew", "only files of SQLite"),
+            ("sqlite://", "only SQLite and PostgreSQL"),
+            ("mysql://u:swordfish@db/curfew", "only SQLite and PostgreSQL"),
+            ("postgresql://u:swordfish@db", "names no database"),
         ],
     )
     def test_any_other_kind_of_database_is_refused_without_its_password(self, url: str, message: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from scheduler.ledger.overrides import (
     revoke_override,
 )
 from scheduler.ledger.tables import journal
-from tests.scheduler_fakes import DAY, FRIDAY, HOUR, MONDAY, ledger_in
+from tests.scheduler_fakes import DAY, FRIDAY, HOUR, MONDAY
 
 SKIP = Override(
     id=0,
@@ -35,11 +34,6 @@ SKIP = Override(
 PAUSE = Override(
     id=0, kind=OverrideKind.PAUSE, account="acme", campaign=7, starts_at=FRIDAY, ends_at=MONDAY, author="grace"
 )
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Database:
-    return ledger_in(tmp_path)
 
 
 def made(ledger: Database, new: Override, now: datetime = FRIDAY) -> Override:

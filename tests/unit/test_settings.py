@@ -10,7 +10,7 @@ import pytest
 from rules.source import MAX_BYTES
 from scheduler.contents import stamp_now
 from scheduler.errors import WrongFile
-from scheduler.ledger.location import path_of
+from scheduler.ledger.location import Server, path_of, place_of
 from scheduler.settings import Settings, database_url, ledger_of_wrong_file, load
 from tests.scheduler_fakes import KEY
 
@@ -302,6 +302,29 @@ class TestDatabase:
         settings = self.loaded(file, "database: 'sqlite:///${NAME}.db'\n")
         assert database_url(settings, {"NAME": "night"}) == f"sqlite:///{file.parent}/night.db"
 
+    def test_a_server_is_where_its_url_says(self, file: Path) -> None:
+        url = "postgresql+psycopg://curfew@db.example.com:5433/curfew?sslmode=require"
+        found = database_url(self.loaded(file, f"database: {url}\n"), {"STATE_DIRECTORY": "/var/lib/curfew"})
+        assert found == url
+
+    def test_a_password_from_a_variable_may_have_any_letters(self, file: Path) -> None:
+        """They'd mean something else in a URL; what stands elsewhere in it is taken as it is."""
+        settings = self.loaded(file, "database: 'postgresql://${ME}:${WORD}@${HOST}/curfew'\n")
+        variables = {"ME": "c@me", "WORD": "s/w?o#r:d@f%41${ME} sh", "HOST": "db:5433"}
+        found = place_of(database_url(settings, variables))
+        assert isinstance(found, Server)
+        assert (found.password, found.name) == (variables["WORD"], "postgresql://c%40me@db:5433/curfew")
+
+    def test_a_variable_may_be_the_whole_url(self, file: Path) -> None:
+        settings = self.loaded(file, "database: '${LEDGER}'\n")
+        url = "postgresql+psycopg://curfew:sword%2Ffish@db/curfew"
+        assert database_url(settings, {"LEDGER": url}) == url
+
+    def test_the_password_is_in_no_text_of_the_settings(self, file: Path) -> None:
+        settings = self.loaded(file, "database: postgresql://me:swordfish@db/curfew\n")
+        shown = "".join(f"{each!r} {each}" for each in (settings, settings.document))
+        assert "swordfish" not in shown
+
     @pytest.mark.parametrize("name", ["q?x", "p%20x", "100%", "a b", "a#b"])
     def test_a_folder_of_any_name_holds_its_own_ledger(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).mkdir()
@@ -313,8 +336,10 @@ class TestDatabase:
         [
             ("garbage", "isn't a URL such as EXAMPLE"),
             ("'${EMPTY}'", "isn't a URL such as EXAMPLE"),
-            ("postgresql://me:swordfish@db/curfew", "only files of SQLite are supported, as in EXAMPLE"),
-            ("sqlite:///", "only files of SQLite are supported, as in EXAMPLE"),
+            ("mysql://me:swordfish@db/curfew", "only SQLite and PostgreSQL are supported, as in EXAMPLE or SERVER"),
+            ("sqlite:///", "only SQLite and PostgreSQL are supported, as in EXAMPLE or SERVER"),
+            ("postgresql://me:swordfish@db", "names no database, as the last word does in SERVER"),
+            ("'postgresql://me:${NOPE}@db/curfew'", "the variable NOPE isn't set"),
             ("'sqlite:///:memory:'", "a ledger must be a file that stays, as in EXAMPLE"),
             ("sqlite:///a?b", "takes no parameters; write %3F for a question mark of the path"),
             ("'sqlite:///${NOPE}.db'", "the variable NOPE isn't set"),
@@ -323,7 +348,8 @@ class TestDatabase:
     )
     def test_a_wrong_database_is_an_error_of_the_file_with_its_place(self, file: Path, url: str, message: str) -> None:
         written(file, "api_key: x", head=f"database: {url}\n")
-        said = f"3:11: database: {message.replace('EXAMPLE', 'sqlite:////var/lib/curfew/curfew.db')}"
+        message = message.replace("EXAMPLE", "sqlite:////var/lib/curfew/curfew.db")
+        said = f"3:11: database: {message.replace('SERVER', 'postgresql+psycopg://curfew@db.example.com/curfew')}"
         assert lines(file, {"EMPTY": ""}) == [said]
         if "$" in url:  # a plan can be made without the environment
             with pytest.raises(WrongFile) as caught:

@@ -1,0 +1,182 @@
+"""One daemon works on a ledger at a time; on a shared one the others stand by, and one takes over when it has gone."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+from scheduler import systemd
+from scheduler.errors import LeaseLost, LedgerAway
+from scheduler.ledger.right import Right
+from scheduler.logs import logger
+
+# How often one that stands by tries to take over.
+TRY: Final = timedelta(seconds=1)
+# How long one that has stood down leaves it to others, which may fare better.
+REST: Final = timedelta(seconds=5)
+# When a renewal that came to nothing is tried again.
+_TRY_AGAIN: Final = timedelta(milliseconds=500)
+
+_log = logger()
+_T = TypeVar("_T")
+
+
+class Life(Protocol):
+    """A daemon from its start to its end; `exit_code` is None until it was told to end."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """See above."""
+
+    async def live(self) -> int:
+        """Gives the exit code."""
+
+
+class Standby:
+    """A process whose daemon lives while it has the right to work on the ledger.
+
+    `begin` makes a daemon, and may wait; it's told whether it comes at once, or later, when the file may be another.
+    """
+
+    def __init__(self, right: Right, begin: Callable[[bool], Life]) -> None:
+        self._right = right
+        self._begin = begin
+        self._life: Life | None = None
+        self._stop = asyncio.Event()
+        self._signal: signal.Signals | None = None
+        self._said: str | None = None
+        # One of its own: names that are looked up for calls could take all others.
+        self._thread = ThreadPoolExecutor(1, "right")
+
+    async def run(self) -> int:
+        """Live in turns until a signal comes; gives the exit code.
+
+        Where the right is lost, or the server that has the ledger is away, the daemon's life is cut off, calls under
+        way included, and the process stands by.
+
+        Raises:
+            LedgerInUse: another daemon works on the ledger, and it isn't a shared one.
+            LedgerError: the ledger can't be written.
+        """
+        rest = timedelta()
+        try:
+            while await self._is_had(rest):
+                try:
+                    return await self._while_valid(self._live())
+                except (LeaseLost, LedgerAway) as error:
+                    self._said, rest = str(error), REST
+                    _log.error("stood down", why=self._said)
+                finally:
+                    await self._give_back()
+                if self._life and self._life.exit_code is not None:
+                    return self._life.exit_code
+            systemd.notify("STOPPING=1")
+            await self._give_back()
+            _log.info("daemon stopped", why=self._signal.name if self._signal else None)
+            return exit_code(self._signal)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def _is_had(self, rest: timedelta) -> bool:
+        """Wait for the right; False where a signal comes."""
+        with self._listening():
+            await self._rest(rest)
+            while not self._stop.is_set() and not await self._is_taken():
+                await self._rest(TRY)
+        return not self._stop.is_set()
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        # There's nothing to do: the file is read again before its rules count.
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._signal = number
+        self._stop.set()
+
+    async def _is_taken(self) -> bool:
+        try:
+            if await self._in_thread(self._right.take):
+                if self._said:
+                    _log.warning("taking over", held_by=self._right.taken_from or "nobody")
+                    systemd.notify("STATUS=has taken over")
+                return True
+            why = f"{self._right.held_by or 'another daemon'} works on the ledger"
+        except LedgerAway as error:
+            why = str(error)
+        self._tell(why)
+        return False
+
+    def _tell(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            _log.info("standing by", why=why)
+            systemd.notify("READY=1", f"STATUS=standing by: {why}")
+        systemd.notify("WATCHDOG=1")
+
+    async def _rest(self, length: timedelta) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(length.total_seconds()):
+                await self._stop.wait()
+
+    async def _live(self) -> int:
+        with self._listening():
+            self._life = await asyncio.to_thread(self._begin, self._said is not None)
+        return exit_code(self._signal) if self._stop.is_set() else await self._life.live()
+
+    async def _while_valid(self, life: Coroutine[Any, Any, int]) -> int:
+        lives, kept = asyncio.create_task(life), asyncio.create_task(self._keep())
+        try:
+            await asyncio.wait({lives, kept}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            is_over = lives.done()
+            lives.cancel()
+            kept.cancel()
+            await asyncio.gather(lives, kept, return_exceptions=True)
+        return await (lives if is_over or not lives.cancelled() else kept)
+
+    async def _keep(self) -> int:
+        """Renew the right as often as need be; there's no end to it but that of the daemon.
+
+        Raises:
+            LeaseLost: it couldn't be done in time, or another daemon has the right.
+        """
+        pause = self._right.heartbeat
+        while self._right.is_valid:
+            await asyncio.sleep(min(pause, self._right.remaining).total_seconds())
+            pause = self._right.heartbeat if await self._is_renewed() else _TRY_AGAIN
+        raise LeaseLost("the lease couldn't be renewed in time: another daemon may take over")
+
+    async def _is_renewed(self) -> bool:
+        try:
+            async with asyncio.timeout(self._right.remaining.total_seconds()):
+                await self._in_thread(self._right.renew)
+        except (LedgerAway, TimeoutError) as error:
+            _log.warning("the lease isn't renewed", error=str(error) or "no answer in time")
+            return False
+        return True
+
+    async def _give_back(self) -> None:
+        try:
+            await self._in_thread(self._right.give_back)
+        except LedgerAway as error:
+            _log.warning("the lease isn't given back, and ends by itself", error=str(error))
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def exit_code(number: signal.Signals | None) -> int:
+    """That of a process which was told to end by a signal."""
+    return 128 + signal.SIGINT if number is signal.SIGINT else 0
