@@ -90,6 +90,8 @@ class Downtime:
     async def look(self, now: datetime) -> None:
         """Somebody looks at what is due now: record what has passed since the last look, be it a daemon's before.
 
+        Where the clock was put back, what is still to come is seen to by nobody yet.
+
         Raises:
             LedgerError: the ledger can't be written; the next look will find the same.
         """
@@ -97,7 +99,7 @@ class Downtime:
             return
         async with self._turn:
             last = self._looked_at
-            if last is None or now - last > UNSEEN:
+            if last is None or abs(now - last) > UNSEEN:
                 why = _NO_DAEMON if last is None else _NO_LOOK
                 missed = await self._writer.do(lambda connection: self._record(connection, last, now, why))
                 if missed is not None:

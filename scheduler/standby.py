@@ -47,6 +47,7 @@ class Standby:
         self._life: Life | None = None
         self._stop = asyncio.Event()
         self._signal: signal.Signals | None = None
+        self._has_waited = False
         self._said: str | None = None
         # One of its own: names that are looked up for calls could take all others.
         self._thread = ThreadPoolExecutor(1, "right")
@@ -67,8 +68,8 @@ class Standby:
                 try:
                     return await self._while_valid(self._live())
                 except (LeaseLost, LedgerAway) as error:
-                    self._said, rest = str(error), REST
-                    _log.error("stood down", why=self._said)
+                    self._has_waited, self._said, rest = True, None, REST
+                    _log.error("stood down", why=str(error))
                 finally:
                     await self._give_back()
                 if self._life and self._life.exit_code is not None:
@@ -108,7 +109,7 @@ class Standby:
     async def _is_taken(self) -> bool:
         try:
             if await self._in_thread(self._right.take):
-                if self._said:
+                if self._has_waited:
                     _log.warning("taking over", held_by=self._right.taken_from or "nobody")
                     systemd.notify("STATUS=has taken over")
                 return True
@@ -119,6 +120,7 @@ class Standby:
         return False
 
     def _tell(self, why: str) -> None:
+        self._has_waited = True
         if why != self._said:
             self._said = why
             _log.info("standing by", why=why)
@@ -132,7 +134,7 @@ class Standby:
 
     async def _live(self) -> int:
         with self._listening():
-            self._life = await asyncio.to_thread(self._begin, self._said is not None)
+            self._life = await asyncio.to_thread(self._begin, self._has_waited)
         return exit_code(self._signal) if self._stop.is_set() else await self._life.live()
 
     async def _while_valid(self, life: Coroutine[Any, Any, int]) -> int:

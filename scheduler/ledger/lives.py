@@ -24,8 +24,13 @@ def seen_to_until(connection: Connection, now: datetime) -> datetime | None:
 
 
 def account_until(connection: Connection, daemon: int, now: datetime) -> None:
-    """Note that what is over by now, and found no daemon, is on record."""
+    """Note that what is over by now, and found no daemon, is on record.
+
+    No daemon has seen to anything later than now, whatever a clock said that was ahead.
+    """
     connection.execute(update(daemons).where(daemons.c.id == daemon).values(accounted_until=now))
+    for mark in (daemons.c.last_tick_at, daemons.c.accounted_until):
+        connection.execute(update(daemons).where(mark > now).values({mark: now}))
 
 
 def pauses_on_record(connection: Connection, account: str, since: datetime) -> dict[int, list[OnRecord]]:

@@ -70,6 +70,14 @@ class TestSeenTo:
         daemon(connection, ticked_at=FRIDAY + DAY)
         assert seen_to_until(connection, FRIDAY + HOUR) == FRIDAY
 
+    def test_nor_does_it_when_that_time_has_come(self, connection: Connection) -> None:
+        daemon(connection, ticked_at=FRIDAY + DAY)
+        number = daemon(connection, FRIDAY)
+        account_until(connection, number, FRIDAY + 2 * DAY)
+        account_until(connection, number, FRIDAY)
+        work.record_tick(connection, number, FRIDAY + HOUR)
+        assert seen_to_until(connection, FRIDAY + 3 * DAY) == FRIDAY + HOUR
+
     def test_the_tick_before_a_run_is_that_of_the_run_before(self, connection: Connection) -> None:
         first = daemon(connection, ticked_at=FRIDAY + DAY)
         second = daemon(connection, ticked_at=FRIDAY)
