@@ -21,6 +21,7 @@ from scheduler.ledger.database import Writer
 from scheduler.ledger.records import Intent, Outcome, Result, State, Status, error_text
 from scheduler.logs import logger
 from scheduler.plan import why_not_pause, why_not_resume
+from scheduler.pulse import Pulse
 
 FIRST_BACKOFF: Final = timedelta(seconds=2)
 LONGEST_BACKOFF: Final = timedelta(minutes=5)
@@ -78,6 +79,7 @@ class Lane:
     ) -> None:
         self.name = name
         self.client = client
+        self.pulse = Pulse(f"lane {name}")
         self._writer = writer
         self._claimant = claimant
         self._now = now
@@ -219,12 +221,15 @@ class Lane:
             LedgerError: the ledger can't be written.
         """
         while not self._stopping:
+            self.pulse.beat()
             self._wake.clear()
             if self._next() is None:
                 self._tell_idle()
+                self.pulse.rest()
                 await self._sleep()
             else:
                 await self._work_in_turn()
+        self.pulse.rest()
 
     async def _work_in_turn(self) -> None:
         async with self.turn():
@@ -412,6 +417,7 @@ class Lane:
         return self._writer.submit(start_attempts, Start(intent, self._claimant, at or self._now(), result))
 
     async def _call(self, intent: Intent, number: int) -> Result:
+        self.pulse.beat()
         if self._now() >= intent.expires_at:
             # The look and the record took their time: a resume would go into the next window.
             return Result(outcome=Outcome.RETRIED, reason="it expired before it was sent", retry_after=timedelta())
@@ -467,7 +473,7 @@ class Lane:
         facts: dict[str, Any] = {
             "account": intent.account,
             "campaign": intent.campaign,
-            "rules": ", ".join(intent.rules),
+            "rules": intent.rules,
             "due_at": intent.due_at,
             "attempt": attempt,
             "reason": reason,

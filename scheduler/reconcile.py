@@ -391,7 +391,7 @@ def _report(account: str, step: Step) -> None:
             _log.warning(f"{new.action} is on record already, and isn't made again", account=account, **facts)
         case Decided(new, state, reason):
             write = _log.error if state is State.MISSED else _log.info
-            facts = {"campaign": new.campaign, "rules": ", ".join(new.rules), "due_at": new.due_at, "reason": reason}
+            facts = {"campaign": new.campaign, "rules": new.rules, "due_at": new.due_at, "reason": reason}
             write(f"{new.action} {state}", account=account, **facts)
         case Withdraw(_, known, reason):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}

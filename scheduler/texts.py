@@ -14,6 +14,15 @@ def printable(value: object) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def escaped(text: str) -> str:
+    """With a backslash escape in the place of whatever could move the cursor, forge a line or turn the direction."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
 def brief(message: str) -> str:
     """A message for one line, in which each value that it repeats is cut where it's long."""
     return _ECHO.sub(_cut, printable(message))

@@ -23,10 +23,10 @@ VERBS: Final = (
     *("check", "plan", "why", "calendar", "campaigns"),
     *("run", "status", "audit"),
     *("skip", "extend", "pause", "resume", "overrides", "undo"),
-    *("sandbox", "demo", "db", "schema"),
+    *("sandbox", "demo", "db", "service", "schema"),
 )
 _INTERRUPTED: Final = 130
-_FAULT: Final = 3
+FAULT: Final = 3
 # What a write to a full or broken disk fails with.
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -109,5 +109,5 @@ def perform(arguments: Sequence[str] | None = None) -> int:
             click.echo(f"curfew: the output can't be written: {reason(error)}", err=True)
             return 1
         traceback.print_exc()
-        return _FAULT
+        return FAULT
     return code if isinstance(code, int) else 0

@@ -66,7 +66,9 @@ async def _tell(settings: Settings, checked: CheckedAccount, writer: Writer, now
     for problem in found[:_MOST_SAID]:
         write = _log.warning if problem.is_warning else _log.error
         write("preflight", account=account, place=str(problem.place), path=problem.path, why=problem.message)
-    _log.info("preflight done", account=account, **facts)
+    # A thousand accounts in which nothing is wrong are no news.
+    say = _log.info if found or checked.left_out else _log.debug
+    say("preflight done", account=account, **facts)
 
 
 def _facts(checked: CheckedAccount, found: Sequence[Problem]) -> dict[str, Any]:

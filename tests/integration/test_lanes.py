@@ -1268,7 +1268,7 @@ class TestLog:
                 "log_level": "error",
                 "account": "main",
                 "campaign": CAMPAIGN,
-                "rules": "weekend",
+                "rules": ("weekend",),
                 "due_at": FRIDAY,
                 "attempt": 1,
                 "reason": None,

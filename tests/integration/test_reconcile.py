@@ -213,7 +213,7 @@ class TestWindow:
                 "log_level": "info",
                 "account": "main",
                 "campaign": CAMPAIGN,
-                "rules": "weekend",
+                "rules": ("weekend",),
                 "due_at": FRIDAY,
                 "reason": "already paused",
             }

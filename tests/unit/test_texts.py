@@ -2,12 +2,28 @@
 
 import pytest
 
-from scheduler.texts import brief, printable
+from scheduler.texts import brief, escaped, printable
 
 
 def test_nothing_can_move_the_cursor_or_forge_a_line() -> None:
     assert printable("a\x1b[2J\nb\u202ec") == "a�[2J�b�c"
     assert printable(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("żółć 漢字 🙂", "żółć 漢字 🙂"),
+        ("a\x1b[2J\r\nb\x7f\x9b1m", r"a\x1b[2J\r\nb\x7f\x9b1m"),
+        ("runs \u202ebackwards\u2066 \u200e\ufeff", r"runs \u202ebackwards\u2066 \u200e\ufeff"),
+        ("one\u2028two\u2029three\x85four", r"one\u2028two\u2029three\x85four"),
+        ("half an emoji: \ud83d", r"half an emoji: \ud83d"),
+        ("\U000e0041", r"\U000e0041"),
+    ],
+)
+def test_what_cannot_be_seen_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+    assert escaped(text).isprintable()
 
 
 @pytest.mark.parametrize(
