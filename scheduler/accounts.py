@@ -19,6 +19,7 @@ from scheduler.ledger.records import Custody
 from scheduler.ledger.right import Right
 from scheduler.logs import logger
 from scheduler.preflight.start import AT_ONCE, at_start
+from scheduler.pulse import Pulse, Pulses
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
 
@@ -35,6 +36,7 @@ class AccountAtWork:
     ) -> None:
         self.account = account
         self.lane = lane
+        self.pulse = Pulse(f"passes {account.name}")
         self.has_passed = asyncio.Event()
         self.has_left = False
         self.gives_back = True
@@ -80,6 +82,7 @@ class AccountAtWork:
     async def passes(self, now: Callable[[], datetime], passed: Callable[[Connection], None]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
+            self.pulse.beat()
             self._wake.clear()
             if self._is_leaving and not self.gives_back:
                 self.has_left = True
@@ -122,6 +125,8 @@ class Accounts:
         self._now = now
         self._crew = crew
         self._aside = aside
+        # Those of the accounts' loops, and whatever else is to be looked after.
+        self.pulses = Pulses()
         self._downtime = downtime
         self._calm_until = calm_until
         self._right = right
@@ -203,6 +208,8 @@ class Accounts:
         )
         reconciler = Reconciler(self._ruleset, lane, self._writer, rules_since=self._now(), in_force=self._since)
         new = self._at_work[account.name] = AccountAtWork(account, lane, reconciler, self._writer, self._downtime)
+        self.pulses.add(lane.pulse)
+        self.pulses.add(new.pulse)
         lane.add(await self._writer.do(lambda connection: work.open_intents(connection, account.name)))
         self._lives[account.name] = self._crew.begin(self._life(new), f"account {account.name}")
 
@@ -251,6 +258,10 @@ class Accounts:
             )
             self._ahead[name] = self._aside.begin(looking, f"preflight {name}")
         self._rules = rules
+
+    def resting(self) -> list[str]:
+        """Those that make no call now, since their key was refused."""
+        return [name for name, each in self._at_work.items() if each.lane.is_resting]
 
     def stop(self) -> None:
         """End all of them after what they are about now."""

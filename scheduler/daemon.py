@@ -30,10 +30,13 @@ from scheduler.ledger.reports import last_load
 from scheduler.ledger.right import Right, right_to
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
+from scheduler.pulse import Pulse
 from scheduler.reload import Reload
 from scheduler.restarts import RECENT, wait_after
 from scheduler.settings import Environment, Settings, load
 from scheduler.standby import Standby, exit_code
+from scheduler.standing import Standing
+from scheduler.watchdog import signs_of_life
 from scheduler.zonewatch import ZoneWatch
 
 DRAIN_LIMIT: Final = timedelta(seconds=10)
@@ -158,8 +161,10 @@ class Daemon:
             stack.callback(jobs.stop)
             _collect_rarely()
             self._announce()
+            parts = InForce(rules, jobs, accounts, downtime)
+            await stack.enter_async_context(signs_of_life(accounts.pulses, Standing(parts, writer, self._now).text))
             await self._calm_down(found.crashes)
-            await self._work(InForce(rules, jobs, accounts, downtime), writer)
+            await self._work(parts, writer)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
         return exit_code(self._signal)
@@ -280,7 +285,9 @@ class Daemon:
 
     async def _look_for_exceptions(self, parts: InForce) -> None:
         """Act on exceptions that people make and take back meanwhile, in processes of their own."""
+        pulse = parts.accounts.pulses.add(Pulse("exceptions"))
         while not self._stop.is_set():
+            pulse.beat()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_FOR_OVERRIDES.total_seconds()):
                     await self._stop.wait()

@@ -71,6 +71,16 @@ class Jobs:
                 id=f"{_OF_A_RULE}{rule.name}",
             )
 
+    def next_edge(self) -> tuple[datetime | None, list[str]]:
+        """The instant of the next edge (None: none is in sight), and the rules whose it is."""
+        edges = [
+            (job.next_run_time, job.id.removeprefix(_OF_A_RULE))
+            for job in self._timer.get_jobs()
+            if job.id.startswith(_OF_A_RULE) and job.next_run_time
+        ]
+        at = min((at for at, _ in edges), default=None)
+        return at, [rule for found, rule in edges if found == at]
+
     def stop(self) -> None:
         """Fire no more."""
         self._timer.shutdown(wait=False)

@@ -6,6 +6,10 @@ Not one line is lost on a system without it: there, nobody listens and nothing i
 import os
 import socket
 import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from scheduler.texts import escaped
 
 
 def notify(*lines: str) -> bool:
@@ -26,3 +30,20 @@ def notify(*lines: str) -> bool:
 def notify_reloading() -> bool:
     """Say that another file is being loaded; `READY=1` says that this is over. Since systemd 253 it wants the time."""
     return notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+
+def status(text: str) -> bool:
+    """Say in one line what `systemctl status` is to show."""
+    return notify(f"STATUS={escaped(text)}")
+
+
+def is_heard(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether systemd has asked to be told anything."""
+    return bool(environment.get("NOTIFY_SOCKET"))
+
+
+def watchdog_limit(environment: Mapping[str, str] = os.environ) -> timedelta | None:
+    """How long systemd waits for a `WATCHDOG=1` before it ends us; None where it doesn't, or means another process."""
+    limit, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
+    is_ours = not process or process == str(os.getpid())
+    return timedelta(microseconds=int(limit)) if limit.isdecimal() and int(limit) and is_ours else None

@@ -112,8 +112,10 @@ class DaemonProcess:
             )
 
     def notified(self) -> str:
-        """The next thing that systemd would hear."""
-        return self._notifications.recv(4096).decode()
+        """The next thing that systemd would hear, but for signs of life and how things stand."""
+        while (said := self._notifications.recv(4096).decode()).startswith(("WATCHDOG=", "STATUS=")):
+            continue
+        return said
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""

@@ -6,6 +6,7 @@ Its clock stands on FRIDAY, where the weekend begins; the signals and the notifi
 import asyncio
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -21,12 +22,12 @@ from rules.calendars import data_version
 from rules.overrides import Override, OverrideKind
 from scheduler import accounts as at_work
 from scheduler import daemon as module
-from scheduler import in_force
+from scheduler import in_force, watchdog
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
 from scheduler.jobs import Jobs
 from scheduler.ledger import reports, work
-from scheduler.ledger.database import Database
+from scheduler.ledger.database import Database, Writer
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.overrides import add_override, revoke_override
 from scheduler.ledger.records import FILE_LOADED, PREFLIGHT, Outcome, Result
@@ -136,6 +137,11 @@ def send(number: signal.Signals) -> None:
 
 
 def heard(listener: socket.socket) -> list[str]:
+    """What systemd was told since of the daemon's life: not its signs, nor how things stand."""
+    return [said for said in all_heard(listener) if not said.startswith(("WATCHDOG=", "STATUS="))]
+
+
+def all_heard(listener: socket.socket) -> list[str]:
     found = []
     try:
         while True:
@@ -566,6 +572,95 @@ def lose_the_ledger(daemon: Running, _: FaultyClock) -> None:
 
 def break_the_clock(_: Running, clock: FaultyClock) -> None:
     clock.is_broken = True
+
+
+class TestSignsOfLife:
+    """What systemd is told while the daemon lives."""
+
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watchdog, "PERIOD", timedelta(milliseconds=5))
+
+    async def test_it_says_what_is_next_and_what_fails_and_that_it_is_alive(
+        self, sandbox: Sandbox, tmp_path: Path, notifications: socket.socket
+    ) -> None:
+        sandbox.add_fault(Fault(call="pause", campaign=SECOND_ONE, status=400, detail="no\nway"))
+        said: list[str] = []
+
+        async def says(*words: str) -> bool:
+            said.extend(all_heard(notifications))
+            return any(all(word in each for word in words) for each in said)
+
+        text = f"1 change fails since Fri 2026-11-27 17:00+01:00: pause {SECOND_ONE}: Bad Request: no way"
+        async with living(sandbox, tmp_path):
+            # When that is, the jobs know, which go by the real time of day.
+            await until(lambda: says("STATUS=next: weekend ", text), "it's told")
+        assert "WATCHDOG=1" in said
+
+    async def test_keys_that_are_refused_are_told(
+        self, sandbox: Sandbox, tmp_path: Path, notifications: socket.socket
+    ) -> None:
+        sandbox.add_fault(Fault(call="list", status=401))
+
+        async def says_so() -> bool:
+            return any("key refused: main" in each for each in all_heard(notifications))
+
+        async with living(sandbox, tmp_path):
+            await until(says_so, "it's told")
+
+    async def test_a_file_that_was_rejected_is_told_until_it_is_right_again(
+        self, sandbox: Sandbox, tmp_path: Path, notifications: socket.socket
+    ) -> None:
+        said: list[str] = []
+
+        async def says_so() -> bool:
+            said[:] = [each for each in all_heard(notifications) if each.startswith("STATUS=")][-1:] or said
+            return "the file is wrong, and the one before stays in force: 1:1: " in str(said)
+
+        async def says_it_no_more() -> bool:
+            return not await says_so()
+
+        async with living(sandbox, tmp_path):
+            file = tmp_path / "curfew.yaml"
+            right = file.read_text()
+            file.write_text("nonsense")
+            await until(lambda: has_calls(sandbox), "it's at work")
+            send(signal.SIGHUP)
+            await until(says_so, "it's told")
+            file.write_text(right)
+            send(signal.SIGHUP)
+            await until(says_it_no_more, "it's right again")
+
+    async def test_a_ledger_that_hangs_is_noticed_in_every_loop_that_needs_it(
+        self,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        logs: list[Any],
+        notifications: socket.socket,
+    ) -> None:
+        """A disk that doesn't answer: the event loop goes round, and nothing is done any more."""
+        monkeypatch.setattr(watchdog, "LONGEST_SILENCE", timedelta(milliseconds=100))
+        monkeypatch.setattr(module, "LOOK_FOR_OVERRIDES", timedelta(milliseconds=5))
+        clock, goes_on, commit = Clock(FRIDAY - HOUR), threading.Event(), Writer._commit
+
+        def hang(writer: Writer, *rest: Any) -> Any:
+            goes_on.wait(20)
+            return commit(writer, *rest)
+
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: has_calls(sandbox), "it has asked for the list")
+            monkeypatch.setattr(Writer, "_commit", hang)
+            await until(lambda: hangs(logs, "exceptions"), "it's said")
+            all_heard(notifications)
+            await asyncio.sleep(0.03)
+            assert all_heard(notifications) == []
+            goes_on.set()
+            assert not daemon.life.done()
+
+
+async def hangs(logs: list[Any], loop: str) -> bool:
+    return any(loop in line["loops"] for line in logs if line["event"] == "hangs")
 
 
 class TestFaults:

@@ -193,6 +193,24 @@ class TestJobs:
         assert wakes.calls == []
 
 
+class TestNextEdge:
+    async def test_it_is_the_first_of_all_rules_with_every_rule_that_has_it(self, clock: FrozenDateTimeFactory) -> None:
+        nights, weekend = (rule(name, EDGE, HOUR) for name in ("nights", "weekend"))
+        later = rule("later", EDGE + HOUR / 2, HOUR)
+        wakes = Wakes()
+        async with running_jobs(wakes, nights, later, weekend) as jobs:
+            at, rules = jobs.next_edge()
+            assert (at, sorted(rules)) == (EDGE, ["nights", "weekend"])
+            clock.move_to(EDGE)
+            await wakes.until(lambda: len(wakes.calls) == 2)
+            assert jobs.next_edge() == (EDGE + HOUR / 2, ["later"])
+
+    @pytest.mark.usefixtures("clock")
+    async def test_there_is_none_where_no_rule_has_one_in_sight(self) -> None:
+        async with running_jobs(Wakes(), rule("over", FRIDAY - 3 * DAY, HOUR)) as jobs:
+            assert jobs.next_edge() == (None, [])
+
+
 class TestOtherRules:
     """What `use` replaces, and what it keeps."""
 

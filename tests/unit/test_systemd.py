@@ -5,11 +5,12 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from scheduler.systemd import notify, notify_reloading
+from scheduler.systemd import is_heard, notify, notify_reloading, status, watchdog_limit
 
 
 @contextmanager
@@ -63,14 +64,43 @@ def test_a_listener_that_reads_nothing_holds_nobody_up(tmp_path: Path, monkeypat
     assert not sent[-1]
 
 
-def test_a_reload_is_told_with_the_time_of_the_clock_that_systemd_goes_by(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reload_is_told_with_the_instant_at_which_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     with listening(path) as listener:
-        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        before = time.monotonic_ns() // 1000
         assert notify_reloading()
-        word, _, number = listener.recv(1000).decode().partition("\nMONOTONIC_USEC=")
-        assert word == "RELOADING=1"
-        assert before <= int(number) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        after = time.monotonic_ns() // 1000
+        first, second = listener.recv(1000).decode().split("\n")
+    assert first == "RELOADING=1"
+    assert before <= int(second.removeprefix("MONOTONIC_USEC=")) <= after
+
+
+def test_a_status_is_one_line_whatever_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    with listening(path) as listener:
+        assert status("1 change fails: ż\nWATCHDOG=trigger\x1b[2J")
+        assert listener.recv(1000).decode() == r"STATUS=1 change fails: ż\nWATCHDOG=trigger\x1b[2J"
+
+
+def test_whether_anybody_hears() -> None:
+    assert is_heard({"NOTIFY_SOCKET": "/run/systemd/notify"})
+    assert not is_heard({"NOTIFY_SOCKET": ""})
+    assert not is_heard({})
+
+
+@pytest.mark.parametrize(
+    ("environment", "limit"),
+    [
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": str(os.getpid())}, timedelta(minutes=1)),
+        ({"WATCHDOG_USEC": "500000"}, timedelta(milliseconds=500)),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_systemd_waits_for_a_sign(environment: dict[str, str], limit: timedelta | None) -> None:
+    assert watchdog_limit(environment) == limit
