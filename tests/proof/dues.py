@@ -1,0 +1,153 @@
+"""What was due by the rules, and whether all of it is on record: nothing lost, and nothing that no rule asks for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+
+from tests.proof.evidence import Breach, Evidence, breach
+from tests.proof.history import RUNNING, IntentRow, Key, Quiet
+from tests.proof.matching import SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A pause that was due at the start of a span; `was_looked_at`: all had settled at some time in it."""
+
+    key: Key
+    span: Quiet
+    was_looked_at: bool
+
+
+def not_on_record(evidence: Evidence) -> Iterator[Breach]:
+    """Promise 3: every pause that was due has a row, whatever came of it."""
+    for due in _dues(evidence):
+        if not _is_on_record(evidence, due) and (due.was_looked_at or evidence.history.records_missed):
+            seen = "all had settled in it" if due.was_looked_at else "it passed"
+            yield breach(due.key, f"no pause for the span {_words(due.span)}, though {seen}")
+
+
+def debts_without_end(evidence: Evidence) -> Iterator[Breach]:
+    """Promise 3 for resumes: what a pause took was given back, or it's on record why not, before the next one took it.
+
+    What is owed at the end is judged by `states.paused_for_ever`.
+    """
+    for key in evidence.keys:
+        taken = [each for each in evidence.intents_of.get((key, "pause"), ()) if has_taken(each)]
+        ends = [each.id for each in evidence.intents_of.get((key, "resume"), ())]
+        for debt, following in pairwise(taken):
+            has_ended = any(debt.id < each < following.id for each in ends)
+            if not has_ended and not _is_one_span(evidence, debt, following):
+                yield breach(key, f"{debt} took it, and no resume is on record before {following}")
+
+
+def not_asked_for(evidence: Evidence) -> Iterator[Breach]:
+    """Each pause on record is due in a span, or at a hold, of a version of the file that may have been in force."""
+    for key in evidence.keys:
+        for intent in evidence.intents_of.get((key, "pause"), ()):
+            around = intent.recorded_at - SLACK, intent.recorded_at + SLACK
+            if not any(
+                plan.span_at(key, intent.due_at) or any(hold.at == intent.due_at for hold in plan.holds.get(key, ()))
+                for plan in evidence.plans_in(*around)
+            ):
+                yield breach(key, f"{intent}, recorded {intent.recorded_at.isoformat()}")
+
+
+def has_taken(intent: IntentRow) -> bool:
+    """Whether a pause has put a campaign into custody."""
+    is_success = intent.action == "pause" and intent.state == "succeeded"
+    return is_success and intent.owes_resume and intent.status_before == RUNNING
+
+
+def number(evidence: Evidence) -> int:
+    """How many changes were due: the pauses by the rules that had to be recorded, and a resume for each that took."""
+    pauses = sum(
+        due.was_looked_at or evidence.history.records_missed or _is_on_record(evidence, due) for due in _dues(evidence)
+    )
+    return pauses + sum(map(has_taken, evidence.history.ledger.intents))
+
+
+def number_unseen(evidence: Evidence) -> int:
+    """How many spans passed that no daemon looked at, and that need no record."""
+    is_free = not evidence.history.records_missed
+    return sum(is_free and not due.was_looked_at and not _is_on_record(evidence, due) for due in _dues(evidence))
+
+
+@lru_cache(maxsize=1)
+def _dues(evidence: Evidence) -> tuple[Due, ...]:
+    looked_at = {(key, span.start): span for key, span in _looked_at(evidence)}
+    passed = {(key, span.start): span for key, span in _passed(evidence)}
+    return tuple(
+        Due(key, span, (key, start) in looked_at) for (key, start), span in sorted((passed | looked_at).items())
+    )
+
+
+def _looked_at(evidence: Evidence) -> Iterator[tuple[Key, Quiet]]:
+    for look in evidence.history.looks:
+        for key in evidence.keys:
+            spans = evidence.spans_at(key, look.at)
+            if len(spans) == 1 and spans[0] is not None:
+                yield key, spans[0]
+
+
+def _passed(evidence: Evidence) -> Iterator[tuple[Key, Quiet]]:
+    """The spans that began and ended in the run, by every version of the file that was in force in them."""
+    first = evidence.clock.shows(min(reign.since for reign in evidence.history.reigns))
+    last = evidence.clock.shows(evidence.end)
+    for key in evidence.keys:
+        known = {span for reign in evidence.history.reigns for span in reign.plan.spans.get(key, ())}
+        for span in known:
+            if first < span.start and span.end <= last and _is_certain(evidence, key, span):
+                yield key, span
+
+
+def _is_certain(evidence: Evidence, key: Key, span: Quiet) -> bool:
+    # The version before and the one after it count too: either may have been in force at its edges.
+    plans = list(evidence.plans_in(span.start - SLACK, span.end + SLACK))
+    return all(span in plan.spans.get(key, ()) for plan in plans) and _may_run_in(evidence, key, span)
+
+
+def _may_run_in(evidence: Evidence, key: Key, span: Quiet) -> bool:
+    """Whether the campaign ran at some time in it: one that didn't has nothing to be paused."""
+    stretches = _true_times(evidence, span.start, span.end)
+    return any(RUNNING in evidence.replay.statuses(key, since, until) for since, until in stretches)
+
+
+def _true_times(evidence: Evidence, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """When the daemon's clock showed `[start, end]`, or jumped over some of it."""
+    clock = evidence.clock
+    bounds = [*(at for at, _ in clock.steps if at < evidence.end), evidence.end]
+    since = min(reign.since for reign in evidence.history.reigns)
+    for until in bounds:
+        ahead = clock.ahead(since)
+        first, last = max(since, start - ahead), min(until, end - ahead)
+        if first <= last:
+            yield first, last
+        since = max(since, until)
+
+
+def _is_on_record(evidence: Evidence, due: Due) -> bool:
+    rows = evidence.intents_of.get((due.key, "pause"), ())
+    if due.was_looked_at:
+        # The rules may have changed in it, so that it began at another time when it was recorded.
+        return any(due.span.start <= row.due_at < due.span.end for row in rows)
+    return any(row.due_at == due.span.start or _covers(row, due.span) for row in rows)
+
+
+def _covers(row: IntentRow, span: Quiet) -> bool:
+    """Whether one line stands for several spans that were missed."""
+    return row.state == "missed" and row.due_at <= span.start and span.end <= row.expires_at
+
+
+def _is_one_span(evidence: Evidence, one: IntentRow, other: IntentRow) -> bool:
+    """Whether two pauses were made in one span: what somebody resumed there may have been paused again."""
+    around = one.recorded_at - SLACK, other.recorded_at + SLACK
+    return any(
+        (span := plan.span_at(one.key, one.due_at)) is not None and span == plan.span_at(one.key, other.due_at)
+        for plan in evidence.plans_in(min(around), max(around))
+    )
+
+
+def _words(span: Quiet) -> str:
+    return f"{span.start.isoformat()} to {span.end.isoformat()}"
