@@ -33,6 +33,7 @@ _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
 _BY_HOLD: Final = "a hold pauses it, and leaves it so"
 _NOT_ITS_OWN: Final = "its rule wasn't for this campaign yet"
+_NEVER_PAUSED: Final = "already running: the pause that was cut off hasn't stopped it"
 _BY_SOMEBODY: Final = "somebody resumed it inside the window; left running"
 
 
@@ -387,6 +388,8 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
         # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
         intent = replace(intent, due_at=situation.now)
     reason = why_not_resume(situation.status)
+    if reason and custody.is_in_doubt and situation.status == Status.RUNNING:
+        reason = _NEVER_PAUSED
     if reason is None:
         yield Due(intent)
     else:
