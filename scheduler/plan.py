@@ -377,7 +377,8 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
             yield Release(custody, why_stay)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]
-    if any(each.state in _OPEN for each in resumes):
+    if pending := [each for each in resumes if each.state in _OPEN]:
+        yield from _overtake(situation, custody, pending[-1])
         return
     intent = _resume_intent(situation, custody)
     if situation.now >= intent.expires_at:
@@ -394,6 +395,14 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
         yield Due(intent)
     else:
         yield Decided(intent, State.SKIPPED, reason)
+        yield Release(custody, reason)
+
+
+def _overtake(situation: Situation, custody: Custody, pending: Known) -> Iterator[Step]:
+    """End a resume that waits for its turn where somebody else was seen to have acted: it's theirs from here on."""
+    reason = why_not_resume(situation.status)
+    if reason and pending.state is State.WAITING and not pending.may_have_acted:
+        yield Withdraw(situation.account, pending, reason)
         yield Release(custody, reason)
 
 

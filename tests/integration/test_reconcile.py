@@ -1402,3 +1402,37 @@ class TestPauseInDoubt:
             expire = partial(work.expire, intent=cut_off, state=State.FAILED, reason="late", now=MONDAY)
             assert await bench.writer.do(expire)
         assert await bench.custody() == {}
+
+
+class TestResumeThatWaits:
+    """A window has ended, and its resume couldn't be made yet."""
+
+    async def left_waiting(self, bench: Bench, **fault: Any) -> Ruleset:
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        bench.chance.part = 1
+        bench.sandbox.add_fault(Fault(**fault))
+        await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
+        await until(bench.has_failed_once, "the resume has failed once")
+        bench.sandbox.clear_faults()
+        return ruleset
+
+    async def test_whom_a_person_was_seen_to_resume_is_theirs_from_then_on(self, bench: Bench) -> None:
+        ruleset = await self.left_waiting(bench, status=500, call="get")
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
+        resume = (await bench.rows())[-1]
+        assert (resume.state, resume.reason) == ("skipped", "already running: somebody resumed it")
+        assert await bench.custody() == {}
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(bench.reconciler(ruleset), MONDAY + MINUTE)
+        assert (bench.statuses()[0], len(await bench.rows())) == ("PAUSED", 2)
+
+    async def test_one_whose_answer_was_lost_has_worked_if_it_runs(self, bench: Bench) -> None:
+        ruleset = await self.left_waiting(bench, effect="drop_after", call="run")
+        await bench.run(bench.reconciler(ruleset), MONDAY + MINUTE)
+        resume = (await bench.rows())[-1]
+        assert (resume.state, resume.reason) == (
+            "succeeded",
+            "it runs, most likely by an earlier attempt, whose answer was lost",
+        )
