@@ -121,12 +121,23 @@ def _why_touched(evidence: Evidence, call: Call, stop: Change | None) -> str | N
         looks = evidence.replay.seen(call.key, ours[-1].sequence, call.sequence)
         if all(PAUSED in each.statuses or not each.is_kept for each in looks):
             return None
+    if stop is not None and _may_have_been_ours(evidence, call.key, stop):
+        return None
     later = [each for each in pauses if stop is not None and stop.since <= each.received_at]
     if not later:
         return "somebody else had paused it"
     looks = evidence.replay.seen(call.key, 0, later[-1].sequence)
-    known = [each for each in looks if stop is not None and stop.until < each.call.received_at]
+    known = [each for each in looks if each.is_kept and stop is not None and stop.until < each.call.received_at]
     return "it was seen paused by somebody else before our own pause" if known else None
+
+
+def _may_have_been_ours(evidence: Evidence, key: Key, stop: Change) -> bool:
+    """Whether a pause of ours was in doubt when somebody else paused it: what is found paused counts as ours then."""
+    shown = evidence.clock.shows(stop.until)
+    intents = evidence.intents_of.get((key, "pause"), ())
+    attempts = (attempt for intent in intents for attempt in evidence.attempts_of.get(intent.id, ()))
+    last = max((each for each in attempts if each.started_at <= shown), key=lambda each: each.started_at, default=None)
+    return last is not None and last.outcome in {"interrupted", "retried"}
 
 
 def _why_shielded(evidence: Evidence, call: Call, stop: Change) -> str | None:
@@ -201,7 +212,7 @@ def _span_of(plan: Plan, key: Key, intent: IntentRow) -> tuple[datetime, datetim
 
 
 def _was_confirmed(evidence: Evidence, pause: IntentRow, person: Act) -> bool:
-    calls = [each.call for each in evidence.matched.by_intent.get(pause.id, ()) if each.call]
+    calls = evidence.calls_for(pause)
     if not calls or pause.confirmed_at is None:
         return False
     looks = evidence.replay.seen(pause.key, calls[-1].sequence, evidence.history.calls[-1].sequence)

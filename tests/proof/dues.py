@@ -31,15 +31,31 @@ def not_on_record(evidence: Evidence) -> Iterator[Breach]:
 def debts_without_end(evidence: Evidence) -> Iterator[Breach]:
     """Promise 3 for resumes: what a pause took was given back, or it's on record why not, before the next one took it.
 
-    What is owed at the end is judged by `states.paused_for_ever`.
+    What is owed at the end is judged by `states.paused_for_ever`. Nothing is owed where the rules leave a campaign
+    paused, nor where somebody else has resumed it.
     """
     for key in evidence.keys:
         taken = [each for each in evidence.intents_of.get((key, "pause"), ()) if has_taken(each)]
         ends = [each.id for each in evidence.intents_of.get((key, "resume"), ())]
         for debt, following in pairwise(taken):
             has_ended = any(debt.id < each < following.id for each in ends)
-            if not has_ended and not _is_one_span(evidence, debt, following):
+            if not (has_ended or _is_left(evidence, debt, following) or _was_resumed(evidence, debt, following)):
                 yield breach(key, f"{debt} took it, and no resume is on record before {following}")
+
+
+def _is_left(evidence: Evidence, debt: IntentRow, following: IntentRow) -> bool:
+    plans = evidence.plans_in(debt.recorded_at - SLACK, following.recorded_at + SLACK)
+    return any(plan.leaves_paused(debt.key, debt.due_at, following.due_at) for plan in plans)
+
+
+def _was_resumed(evidence: Evidence, debt: IntentRow, following: IntentRow) -> bool:
+    """Whether somebody else made it run between the calls of two pauses."""
+    calls = [evidence.calls_for(each) for each in (debt, following)]
+    if not all(calls):
+        return False
+    since, until = calls[0][0].received_at, calls[1][-1].received_at
+    changes = evidence.replay.changes(debt.key)
+    return any(not each.is_ours and each.after == RUNNING and since <= each.since <= until for each in changes)
 
 
 def not_asked_for(evidence: Evidence) -> Iterator[Breach]:
@@ -138,15 +154,6 @@ def _is_on_record(evidence: Evidence, due: Due) -> bool:
 def _covers(row: IntentRow, span: Quiet) -> bool:
     """Whether one line stands for several spans that were missed."""
     return row.state == "missed" and row.due_at <= span.start and span.end <= row.expires_at
-
-
-def _is_one_span(evidence: Evidence, one: IntentRow, other: IntentRow) -> bool:
-    """Whether two pauses were made in one span: what somebody resumed there may have been paused again."""
-    around = one.recorded_at - SLACK, other.recorded_at + SLACK
-    return any(
-        (span := plan.span_at(one.key, one.due_at)) is not None and span == plan.span_at(one.key, other.due_at)
-        for plan in evidence.plans_in(min(around), max(around))
-    )
 
 
 def _words(span: Quiet) -> str:

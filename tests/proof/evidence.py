@@ -43,6 +43,10 @@ class Evidence:
         """The attempts with a call, by its sequence number."""
         return self.matched.of_calls()
 
+    def calls_for(self, intent: IntentRow) -> list[Call]:
+        """The calls that were made for a change, in order."""
+        return [each.call for each in self.matched.by_intent.get(intent.id, ()) if each.call]
+
     @cached_property
     def replay(self) -> Replay:
         """What the campaigns did."""

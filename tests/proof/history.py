@@ -57,6 +57,13 @@ class Plan:
         """The holds with `start <= at < end`."""
         return [hold for hold in self.holds.get(key, ()) if start <= hold.at < end]
 
+    def leaves_paused(self, key: Key, since: datetime, until: datetime) -> bool:
+        """Whether a campaign that was paused then is left so: by a hold since, or by a span without a resume."""
+        first = self.span_at(key, since)
+        spans = (span for span in self.spans.get(key, ()) if since < span.end and span.start <= until)
+        holds = self.holds_between(key, first.start if first else since, until)
+        return bool(holds) or not all(span.is_given_back for span in spans)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reign:

@@ -61,13 +61,11 @@ def _may_stay(evidence: Evidence, look: Look, stop: Change, call: Call) -> bool:
     if tried is None:
         # That it isn't on record is another law's matter.
         return True
-    pause, key = tried.intent, tried.intent.key
-    if any(plan.holds_between(key, pause.due_at, pause.expires_at) for plan in evidence.history.plans_at(look.at)):
+    pause, shown = tried.intent, evidence.clock.shows(look.at)
+    plans = [*evidence.history.plans_at(look.at), *evidence.history.plans_at(call.received_at)]
+    if any(plan.leaves_paused(pause.key, pause.due_at, shown) for plan in plans):
         return True
-    span = next((plan.span_at(key, pause.due_at) for plan in evidence.history.plans_at(call.received_at)), None)
-    if span is not None and not span.is_given_back:
-        return True
-    ends = [row for row in evidence.intents_of.get((key, "resume"), ()) if row.id > pause.id]
+    ends = [row for row in evidence.intents_of.get((pause.key, "resume"), ()) if row.id > pause.id]
     return any(_is_excuse(evidence, row, pause, stop) for row in ends)
 
 

@@ -46,7 +46,6 @@ def no_row_for_a_window_that_has_passed() -> Story:
 def two_pauses_and_no_resume_between_them() -> Story:
     story = Story(WINDOW, quiet(30, 40))
     story.pause(10, 20)
-    story.person(21, RUNNING)
     story.owes(story.pause(30, 40))
     return story.settle(35)
 
@@ -362,10 +361,55 @@ def a_person_who_pauses_while_our_pause_is_on_its_way() -> Story:
     return story.settle(30)
 
 
+def a_person_who_pauses_while_nobody_knows_whether_our_pause_arrived() -> Story:
+    story = Story(WINDOW)
+    story.call("list", 9.9)
+    pause = story.intent("pause", 10, 20)
+    story.attempt(pause, 10, "interrupted")
+    story.person(11, PAUSED)
+    story.life = 2
+    story.call("list", 12)
+    story.attempt(pause, 12.5, "succeeded")
+    story.call("get", 20)
+    story.resume(20.1, 40)
+    return story.settle(30)
+
+
 def a_hold() -> Story:
     story = Story(holds=[10])
     story.pause(10, 20, owes_resume=False)
     return story.settle(30)
+
+
+def a_hold_inside_a_window() -> Story:
+    story = Story(WINDOW, quiet(30, 40), holds=[15])
+    story.pause(10, 20)
+    story.settle(25)
+    story.person(26, RUNNING)
+    story.owes(story.pause(30, 40))
+    return story.settle(35)
+
+
+def a_hold_in_the_window_after_it_before_it_was_given_back() -> Story:
+    story = Story(WINDOW, quiet(21, 30), holds=[25])
+    story.pause(10, 20)
+    story.intent("pause", 21, 30, state="skipped", reason="already paused by Curfew", decided_at=at(26))
+    return story.settle(35)
+
+
+def a_person_who_resumes_it_before_we_do_and_the_next_window() -> Story:
+    story = Story(WINDOW, quiet(21, 40))
+    story.pause(10, 20)
+    story.person(22, RUNNING)
+    story.owes(story.pause(23, 40))
+    return story.settle(35)
+
+
+def a_window_that_was_made_longer_by_one_without_a_resume() -> Story:
+    story = Story(WINDOW)
+    story.pause(10, 20)
+    story.rules(15, Plan(spans={ONE: [quiet(10, 30, is_given_back=False)]}))
+    return story.settle(35)
 
 
 def a_campaign_that_was_paused_blindly() -> Story:
@@ -416,7 +460,12 @@ GOOD = [
     a_person_who_resumes_inside_the_window,
     a_person_whose_acts_nobody_could_see,
     a_person_who_pauses_while_our_pause_is_on_its_way,
+    a_person_who_pauses_while_nobody_knows_whether_our_pause_arrived,
     a_hold,
+    a_hold_inside_a_window,
+    a_hold_in_the_window_after_it_before_it_was_given_back,
+    a_person_who_resumes_it_before_we_do_and_the_next_window,
+    a_window_that_was_made_longer_by_one_without_a_resume,
     a_campaign_that_was_paused_blindly,
     a_rule_that_is_removed_inside_its_window,
     a_clock_that_is_put_back_into_the_window,

@@ -45,6 +45,8 @@ class SteppedClock:
             # A step counts at once. asyncio's timers go by the monotonic clock, which is never stepped.
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # A remedy for an old glibc, with which a thread of Python's that waits for its turn never sleeps.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "NO_FAKE_STAT": "1",
         }
 

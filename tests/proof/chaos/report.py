@@ -1,5 +1,6 @@
 """What came of a run: a table of figures, and whatever broke a promise."""
 
+import pickle
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from tests.proof.chaos.daemon import Life
 from tests.proof.chaos.run import Played
 from tests.proof.checker import Verdict, check
-from tests.proof.history import Call
+from tests.proof.history import Call, History
+from tests.proof.telling import tell
 
 # A supervised daemon may end by itself where its disk is full; nowhere else, and never by a fault of its own.
 _AROUND = timedelta(seconds=3)
@@ -23,8 +25,17 @@ def report(played: Played, folder: Path, *, lasted: timedelta) -> bool:
     for line in broken[:_MOST_SHOWN]:
         print(f"BROKEN: {line}")
     if broken:
+        _keep(played.history, verdict, folder)
         print(f"{len(broken)} promises were broken; the file, the ledger and the logs are in {folder}")
     return not broken
+
+
+def _keep(history: History, verdict: Verdict, folder: Path) -> None:
+    """Keep what happened to the campaigns concerned, and all that the checker was given."""
+    keys = {(each.account, each.campaign) for each in verdict.violations if each.campaign is not None}
+    told = "\n".join(line for key in sorted(keys) for line in [*tell(history, key), ""])
+    (folder / "stories.txt").write_text(told)
+    (folder / "history.pickle").write_bytes(pickle.dumps(history))
 
 
 def own_faults(played: Played) -> Iterator[str]:

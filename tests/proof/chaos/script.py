@@ -18,7 +18,7 @@ FIRST_CAMPAIGN: Final = 1000001
 CHAOS: Final = 20
 CALM: Final = 12
 # How long a life goes on at most, where it's to end after calls that don't come.
-PATIENCE_SECONDS: Final = 6
+PATIENCE_SECONDS: Final = 4
 # How the sandbox spoils a call, each with the chance that it has in foul weather.
 EFFECTS: Final[dict[str, dict[str, Any]]] = {
     "500": {"effect": "status", "status": 500},
