@@ -288,9 +288,15 @@ def expire(connection: Connection, intent: Intent, state: State, reason: str, no
 
 
 def _owe_in_doubt(connection: Connection, pause: Intent, now: datetime) -> None:
-    """Take custody of what a pause may have stopped that has ended without an answer: its resume looks first."""
-    is_doubtful = pause.action is Action.PAUSE and pause.may_have_acted
-    if is_doubtful and pause.owes_resume and pause.status_before == Status.RUNNING:
+    """Take custody of what a pause may have stopped that has ended without an answer: its resume looks first.
+
+    Where nobody knows what the campaign did before, it's left to a person, as after a pause that was answered.
+    """
+    if not pause.may_have_acted:
+        return
+    if is_unseen(pause):
+        _keep_in_sight(connection, pause, now)
+    elif pause.action is Action.PAUSE and pause.owes_resume and pause.status_before == Status.RUNNING:
         row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
         connection.execute(sqlite.insert(custody).values(row).on_conflict_do_nothing())
 

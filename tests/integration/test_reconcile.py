@@ -1393,15 +1393,25 @@ class TestPauseInDoubt:
         assert last.reason == "already running: the pause that was cut off hasn't stopped it"
         assert [entry.call for entry in posts(bench.sandbox)] == ["pause"]
 
-    async def test_what_a_person_had_paused_or_nobody_had_seen_isnt_owed(self, bench: Bench) -> None:
-        doubtful = replace(new_intent(status_before=None), owes_resume=True)
-        for campaign, status in ((CAMPAIGN, None), (SECOND_ONE, "PAUSED")):
-            await bench.waiting(replace(doubtful, campaign=campaign, status_before=status))
-        for intent in await bench.writer.do(lambda connection: work.open_intents(connection, "main")):
-            cut_off = replace(intent, may_have_acted=True)
-            expire = partial(work.expire, intent=cut_off, state=State.FAILED, reason="late", now=MONDAY)
-            assert await bench.writer.do(expire)
+    async def expired(self, bench: Bench, status_before: str | None) -> None:
+        await bench.waiting(replace(new_intent(), status_before=status_before))
+        (intent,) = await bench.writer.do(lambda connection: work.open_intents(connection, "main"))
+        cut_off = replace(intent, may_have_acted=True)
+        expire = partial(work.expire, intent=cut_off, state=State.FAILED, reason="late", now=MONDAY)
+        assert await bench.writer.do(expire)
+
+    async def test_what_a_person_had_paused_isnt_owed(self, bench: Bench) -> None:
+        await self.expired(bench, "PAUSED")
+        assert (await bench.custody(), await bench.left()) == ({}, [])
+
+    async def test_what_nobody_had_seen_before_is_left_to_a_person(self, bench: Bench) -> None:
+        await self.expired(bench, None)
         assert await bench.custody() == {}
+        (left,) = await bench.left()
+        assert (left["campaign"], left["because"].partition(";")[0]) == (
+            CAMPAIGN,
+            "nobody knows whether it ran before",
+        )
 
 
 class TestResumeThatWaits:
