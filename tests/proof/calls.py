@@ -123,7 +123,7 @@ def _why_touched(evidence: Evidence, call: Call, stop: Change | None) -> str | N
             return None
     if stop is not None and _may_have_been_ours(evidence, call.key, stop):
         return None
-    later = [each for each in pauses if stop is not None and stop.since <= each.received_at]
+    later = [each for each in pauses if stop is not None and stop.since <= (each.answered_at or each.received_at)]
     if not later:
         return "somebody else had paused it"
     looks = evidence.replay.seen(call.key, 0, later[-1].sequence)

@@ -361,6 +361,16 @@ def a_person_who_pauses_while_our_pause_is_on_its_way() -> Story:
     return story.settle(30)
 
 
+def a_person_who_pauses_in_the_middle_of_our_pause() -> Story:
+    story = Story(WINDOW)
+    story.call("list", 9.9)
+    story.person(10.001, PAUSED)
+    story.pause(10, 20)
+    story.call("get", 20)
+    story.resume(20.1, 40)
+    return story.settle(30)
+
+
 def a_person_who_pauses_while_nobody_knows_whether_our_pause_arrived() -> Story:
     story = Story(WINDOW)
     story.call("list", 9.9)
@@ -460,6 +470,7 @@ GOOD = [
     a_person_who_resumes_inside_the_window,
     a_person_whose_acts_nobody_could_see,
     a_person_who_pauses_while_our_pause_is_on_its_way,
+    a_person_who_pauses_in_the_middle_of_our_pause,
     a_person_who_pauses_while_nobody_knows_whether_our_pause_arrived,
     a_hold,
     a_hold_inside_a_window,

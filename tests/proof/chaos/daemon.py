@@ -70,6 +70,11 @@ class SupervisedDaemon:
             self._process.ended()
             self._end(is_killed=False)
 
+    def reload(self) -> None:
+        """Ask it to load its file again, once it listens."""
+        if self._process is not None and self.life.ready_at is not None:
+            self._process.signal(signal.SIGHUP)
+
     def is_asleep(self) -> bool:
         """Whether none of its threads has anything to do."""
         if self._process is None:

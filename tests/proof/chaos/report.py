@@ -43,13 +43,18 @@ def own_faults(played: Played) -> Iterator[str]:
     if played.unsettled:
         yield f"it didn't settle: {played.unsettled}"
     for life in played.lives:
-        if "Traceback" in life.last_words or (life.exit_code not in {None, 0} and not _is_excused(life, played)):
+        is_odd = life.exit_code not in {None, 0} and not _is_excused(life, played)
+        if is_odd or "Traceback" in life.last_words:
             yield f"life {life.number} ended with {life.exit_code}: {life.last_words[-1500:]}"
 
 
 def _is_excused(life: Life, played: Played) -> bool:
+    """Whether its disk was full (exit code 1), or its file wrong when it began (2)."""
+    code, full, spoilt = life.exit_code, played.tally.full, played.tally.spoilt
     ended_at = life.ended_at or life.started_at
-    return any(since <= ended_at <= until + _AROUND for since, until in played.tally.full)
+    return (code == 1 and any(since <= ended_at <= until + _AROUND for since, until in full)) or (
+        code == 2 and any(since <= ended_at and life.started_at <= until for since, until in spoilt)
+    )
 
 
 def _rows(played: Played, verdict: Verdict, lasted: timedelta) -> Iterator[tuple[str, object]]:
@@ -60,8 +65,9 @@ def _rows(played: Played, verdict: Verdict, lasted: timedelta) -> Iterator[tuple
     in_calls = sum(_is_in_a_call(life, history.calls) for life in killed)
     starting = sum(life.ready_at is None for life in killed)
     yield "kills (SIGKILL)", f"{len(killed)}: {starting} while it started, {in_calls} in the middle of a call"
-    yield "ended by itself on a full disk", sum(life.exit_code not in {None, 0} for life in played.lives)
-    yield "faults of the API", _listed(played.faults)
+    yield "ended by itself on a full disk", sum(life.exit_code == 1 for life in played.lives)
+    yield "not started by a wrong file", sum(life.exit_code == 2 for life in played.lives)
+    yield "faults of the API", _listed(tally.faults)
     steps = [ahead for _, ahead in history.clock.steps]
     by = [int((after - before).total_seconds()) for before, after in zip([timedelta(), *steps], steps, strict=False)]
     yield "clock steps", f"{len(by)}: {', '.join(f'{each:+d} s' for each in by)}"
