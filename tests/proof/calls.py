@@ -202,13 +202,23 @@ def _seen_pause(evidence: Evidence, call: Call, intent: IntentRow, person: Act) 
     (start,) = starts
     for each in reversed(evidence.intents_of[call.key, "pause"]):
         if each.id < intent.id and start <= each.due_at <= intent.due_at and each.state == "succeeded":
-            return each if _was_confirmed(evidence, each, person) else None
+            counts = _was_confirmed(evidence, each, person) and not _was_given_back(evidence, each, person)
+            return each if counts else None
     return None
 
 
 def _span_of(plan: Plan, key: Key, intent: IntentRow) -> tuple[datetime, datetime]:
     span = plan.span_at(key, intent.due_at)
     return (span.start, span.end) if span else (intent.due_at, intent.due_at)
+
+
+def _was_given_back(evidence: Evidence, pause: IntentRow, person: Act) -> bool:
+    """Whether we have run it again ourselves before a person did: by a clock that was ahead, say."""
+    calls = evidence.calls_for(pause)
+    changes = evidence.replay.changes(pause.key)
+    return any(
+        each.is_ours and each.after == RUNNING and calls[-1].received_at < each.since < person.since for each in changes
+    )
 
 
 def _was_confirmed(evidence: Evidence, pause: IntentRow, person: Act) -> bool:

@@ -119,28 +119,34 @@ def _passed(evidence: Evidence) -> Iterator[tuple[Key, Quiet]]:
 
 
 def _is_certain(evidence: Evidence, key: Key, span: Quiet) -> bool:
-    # The version before and the one after it count too: either may have been in force at its edges.
-    plans = list(evidence.plans_in(span.start - SLACK, span.end + SLACK))
-    return all(span in plan.spans.get(key, ()) for plan in plans) and _may_run_in(evidence, key, span)
+    """Whether one version alone was in force from before a span until its end was noticed, and the campaign ran in it.
 
-
-def _may_run_in(evidence: Evidence, key: Key, span: Quiet) -> bool:
-    """Whether the campaign ran at some time in it: one that didn't has nothing to be paused."""
-    stretches = _true_times(evidence, span.start, span.end)
-    return any(RUNNING in evidence.replay.statuses(key, since, until) for since, until in stretches)
+    What another version makes of a span that has passed is its own: a rule that was changed begins anew.
+    """
+    stretches = list(_true_times(evidence, span.start, span.end))
+    if not stretches or not any(RUNNING in evidence.replay.statuses(key, *stretch) for stretch in stretches):
+        return False
+    noticed_at = evidence.listed_after(key[0], stretches[-1][1])
+    if noticed_at is None:
+        return False
+    first, last = stretches[0][0] - SLACK, noticed_at + SLACK
+    plans = [each.plan for each in evidence.history.reigns if each.since <= last and first < each.until]
+    return len(plans) == 1 and span in plans[0].spans.get(key, ())
 
 
 def _true_times(evidence: Evidence, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """When the daemon's clock showed `[start, end]`, or jumped over some of it."""
+    """When the daemon's clock showed `[start, end]`; the instant at which it jumped over all of it."""
     clock = evidence.clock
-    bounds = [*(at for at, _ in clock.steps if at < evidence.end), evidence.end]
     since = min(reign.since for reign in evidence.history.reigns)
-    for until in bounds:
+    shown = clock.shows(since)
+    for until in [*(at for at, _ in clock.steps if at < evidence.end), evidence.end]:
         ahead = clock.ahead(since)
+        if shown < start and end < since + ahead:
+            yield since, since
         first, last = max(since, start - ahead), min(until, end - ahead)
         if first <= last:
             yield first, last
-        since = max(since, until)
+        since, shown = max(since, until), until + ahead
 
 
 def _is_on_record(evidence: Evidence, due: Due) -> bool:
@@ -153,7 +159,8 @@ def _is_on_record(evidence: Evidence, due: Due) -> bool:
 
 def _covers(row: IntentRow, span: Quiet) -> bool:
     """Whether one line stands for several spans that were missed."""
-    return row.state == "missed" and row.due_at <= span.start and span.end <= row.expires_at
+    is_noted = row.state in {"missed", "skipped"} and row.attempts == 0
+    return is_noted and row.due_at <= span.start and span.end <= row.expires_at
 
 
 def _words(span: Quiet) -> str:

@@ -1,5 +1,6 @@
 """A history, with what several laws ask of it worked out once."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,20 @@ class Evidence:
     def end(self) -> datetime:
         """When the run was over, in true time."""
         return self.history.looks[-1].at
+
+    def listed_after(self, account: str, at: datetime) -> datetime | None:
+        """When the daemon asked for an account's list first, from a true instant on: by then it has looked."""
+        lists = self._lists[account]
+        index = bisect_left(lists, at)
+        return lists[index] if index < len(lists) else None
+
+    @cached_property
+    def _lists(self) -> Mapping[str, list[datetime]]:
+        found = defaultdict[str, list[datetime]](list)
+        for call in self.history.calls:
+            if call.call == "list":
+                found[call.account].append(call.received_at)
+        return found
 
     def spans_at(self, key: Key, at: datetime) -> list[Quiet | None]:
         """The span that a campaign is in by the daemon's clock, by each plan that may be in force at a true instant."""

@@ -51,8 +51,10 @@ def without_reason(evidence: Evidence) -> Iterator[Breach]:
 
 
 def stale_custody(evidence: Evidence) -> Iterator[Breach]:
-    """At the end, only what a window keeps paused is owed."""
+    """At the end, only what a window keeps paused is owed, be it one that is still to come by a clock put back."""
+    due_at = {intent.id: intent.due_at for intent in evidence.history.ledger.intents}
+    shown = evidence.clock.shows(evidence.end)
     for row in evidence.history.ledger.custody:
         spans = evidence.spans_at(row.key, evidence.end)
-        if not row.is_left and spans and not any(spans):
+        if not row.is_left and due_at[row.intent_id] <= shown and spans and not any(spans):
             yield breach(row.key, f"owed by intent {row.intent_id}, and no window keeps it paused any more")

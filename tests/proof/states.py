@@ -62,6 +62,9 @@ def _may_stay(evidence: Evidence, look: Look, stop: Change, call: Call) -> bool:
         # That it isn't on record is another law's matter.
         return True
     pause, shown = tried.intent, evidence.clock.shows(look.at)
+    if shown < pause.due_at:
+        # The clock was put back to before its window: that's still to come, and gives it back.
+        return True
     plans = [*evidence.history.plans_at(look.at), *evidence.history.plans_at(call.received_at)]
     if any(plan.leaves_paused(pause.key, pause.due_at, shown) for plan in plans):
         return True

@@ -40,7 +40,16 @@ def no_row_for_a_window_that_all_had_settled_in() -> Story:
 
 
 def no_row_for_a_window_that_has_passed() -> Story:
-    return Story(WINDOW).settle(30)
+    story = Story(WINDOW)
+    story.call("list", 25)
+    return story.settle(30)
+
+
+def no_row_for_a_window_that_the_clock_has_jumped_over() -> Story:
+    story = Story(WINDOW)
+    story.steps.append((at(5), timedelta(minutes=30)))
+    story.call("list", 6)
+    return story.settle(7)
 
 
 def two_pauses_and_no_resume_between_them() -> Story:
@@ -265,6 +274,7 @@ def a_status_that_nobody_has_made() -> Story:
 BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("a due change isn't on record", no_row_for_a_window_that_all_had_settled_in),
     ("a due change isn't on record", no_row_for_a_window_that_has_passed),
+    ("a due change isn't on record", no_row_for_a_window_that_the_clock_has_jumped_over),
     ("a debt has no end on record", two_pauses_and_no_resume_between_them),
     ("a change has no final outcome", a_pause_that_waits_at_the_end),
     ("a change has no final outcome", an_attempt_that_is_under_way_at_the_end),
@@ -449,6 +459,36 @@ def a_clock_that_is_put_back_into_the_window() -> Story:
     return story.settle(27)
 
 
+def a_clock_that_is_put_back_to_before_the_window() -> Story:
+    story = Story(WINDOW)
+    story.owes(story.pause(10, 20))
+    story.steps.append((at(12), timedelta(minutes=-10)))
+    return story.settle(13)
+
+
+def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
+    story = Story(WINDOW)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.call("list", 12)
+    story.resume(20, 40)
+    story.steps.append((at(25), timedelta(minutes=-10)))
+    story.person(25.5, PAUSED)
+    story.person(26, RUNNING)
+    again = story.intent("pause", 16, 20)
+    story.call("pause", 26.1)
+    story.attempt(again, 16, "succeeded", 200)
+    story.owes(again)
+    return story.settle(27)
+
+
+def a_window_that_passed_while_its_rule_was_edited() -> Story:
+    story = Story(WINDOW)
+    story.rules(21, Plan(spans={ONE: [WINDOW, quiet(30, 40)]}))
+    story.call("list", 25)
+    return story.settle(27)
+
+
 def a_campaign_that_the_api_refuses_to_pause() -> Story:
     story = Story(WINDOW)
     pause = story.intent("pause", 10, 20)
@@ -480,6 +520,9 @@ GOOD = [
     a_campaign_that_was_paused_blindly,
     a_rule_that_is_removed_inside_its_window,
     a_clock_that_is_put_back_into_the_window,
+    a_clock_that_is_put_back_to_before_the_window,
+    a_clock_that_is_put_back_and_a_person_after_it,
+    a_window_that_passed_while_its_rule_was_edited,
     a_campaign_that_the_api_refuses_to_pause,
     one_line_for_several_windows_that_were_missed,
 ]

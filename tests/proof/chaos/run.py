@@ -213,7 +213,10 @@ class Run:
         if self._may_die_since is None and self._has_come(self._death):
             self._may_die_since = time.monotonic()
         if self._may_die_since is not None and time.monotonic() >= self._may_die_since + self._death.seconds:
-            self._daemon.kill()
+            if self._death.is_stop:
+                self._daemon.stop()
+            else:
+                self._daemon.kill()
             time.sleep(self._death.down_seconds)
             self._death = None
             self._start()
@@ -351,7 +354,6 @@ class Run:
             acts=self._acts,
             clock=self._clock.history(),
             gives_up_after=GIVES_UP_AFTER,
-            records_missed=False,
         )
         return Played(history=history, lives=self._daemon.lives, tally=self._tally, unsettled=unsettled)
 
