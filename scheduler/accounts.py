@@ -244,19 +244,23 @@ class Accounts:
         asked = {name for name, looking in self._ahead.items() if looking.done() and name not in changed}
         stale = [name for name in names if name not in asked or rules.get(name) != self._rules.get(name)]
         for name in {*stale, *(self._ahead.keys() - set(names))} & self._ahead.keys():
-            self._ahead.pop(name).cancel()
+            looking, one = self._ahead.pop(name), self._at_work.get(name)
+            if one is None:
+                looking.cancel()
+            else:
+                self._aside.begin(_end_between_calls(looking, one.lane), f"end of a preflight {name}")
         for name in stale:
-            one = self._at_work[name]
-            looking = at_start(
+            there = self._at_work[name]
+            ahead = at_start(
                 settings,
-                one.lane,
+                there.lane,
                 self._writer,
                 self._now,
-                after=one.has_passed,
+                after=there.has_passed,
                 at_once=self._at_once,
                 rest=max(timedelta(), self._calm_until - self._now()),
             )
-            self._ahead[name] = self._aside.begin(looking, f"preflight {name}")
+            self._ahead[name] = self._aside.begin(ahead, f"preflight {name}")
         self._rules = rules
 
     def resting(self) -> list[str]:
@@ -285,6 +289,12 @@ def _by_account(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
     for rule in rules:
         found.setdefault(rule.account, []).append(rule)
     return found
+
+
+async def _end_between_calls(looking: asyncio.Task[None], lane: Lane) -> None:
+    """End a look at the API; a call that is cut off would be handled there all the same, beside the next one."""
+    async with lane.turn():
+        looking.cancel()
 
 
 def _identity(account: Account) -> tuple[str, str, int | None]:

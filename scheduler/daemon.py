@@ -259,8 +259,11 @@ class Daemon:
             await self._crew.cancel()
             raise
         finally:
+            # No lane is to begin a call when one of these is cut off: the API handles it all the same.
+            parts.accounts.stop()
             await self._aside.cancel()
         systemd.notify("STOPPING=1")
+        # Also what a load of the file has begun meanwhile.
         parts.accounts.stop()
         if not await self._crew.drain(DRAIN_LIMIT, self._force):
             _log.warning("calls are cut off; they are due again at the next start")

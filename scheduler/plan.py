@@ -33,6 +33,7 @@ _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
 _BY_HOLD: Final = "a hold pauses it, and leaves it so"
 _NOT_ITS_OWN: Final = "its rule wasn't for this campaign yet"
+_NEVER_PAUSED: Final = "already running: the pause that was cut off hasn't stopped it"
 _BY_SOMEBODY: Final = "somebody resumed it inside the window; left running"
 
 
@@ -376,7 +377,8 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
             yield Release(custody, why_stay)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]
-    if any(each.state in _OPEN for each in resumes):
+    if pending := [each for each in resumes if each.state in _OPEN]:
+        yield from _overtake(situation, custody, pending[-1])
         return
     intent = _resume_intent(situation, custody)
     if situation.now >= intent.expires_at:
@@ -387,10 +389,20 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
         # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
         intent = replace(intent, due_at=situation.now)
     reason = why_not_resume(situation.status)
+    if reason and custody.is_in_doubt and situation.status == Status.RUNNING:
+        reason = _NEVER_PAUSED
     if reason is None:
         yield Due(intent)
     else:
         yield Decided(intent, State.SKIPPED, reason)
+        yield Release(custody, reason)
+
+
+def _overtake(situation: Situation, custody: Custody, pending: Known) -> Iterator[Step]:
+    """End a resume that waits for its turn where somebody else was seen to have acted: it's theirs from here on."""
+    reason = why_not_resume(situation.status)
+    if reason and pending.state is State.WAITING and not pending.may_have_acted:
+        yield Withdraw(situation.account, pending, reason)
         yield Release(custody, reason)
 
 

@@ -121,7 +121,7 @@ class Custody:
     """A campaign that we hold paused and owe a resume.
 
     `due_at` is the start of the span that it was paused for, and `until` its end, as the `rules` had it then that made
-    it.
+    it. `is_in_doubt`: that pause has ended without an answer, and nobody knows whether it has paused it.
     """
 
     account: str
@@ -130,6 +130,7 @@ class Custody:
     due_at: datetime
     until: datetime
     rules: tuple[str, ...]
+    is_in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -219,7 +219,11 @@ def withdraw(connection: Connection, account: str, known: Known, reason: str, no
     key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
     waiting = update(intents).where(intents.c.account == account, *key, intents.c.state == State.WAITING)
     values = {"state": State.SKIPPED, "reason": reason, "decided_at": now, "next_attempt_at": None}
-    return connection.execute(waiting.values(values)).rowcount == 1
+    row = connection.execute(waiting.values(values).returning(intents)).mappings().first()
+    if row is None:
+        return False
+    _owe_in_doubt(connection, _intent(row, waits_since=now), now)
+    return True
 
 
 def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> int:
@@ -278,12 +282,29 @@ def decide_open(connection: Connection, intent: Intent, state: State, reason: st
 def expire(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
     """End a waiting intent that isn't wanted any more; False where it isn't waiting any more.
 
-    What a resume couldn't give back is left to a person, unless a window follows whose end gives it back.
+    What a resume couldn't give back is left to a person, unless a window follows whose end gives it back. A pause that
+    may have acted all the same is owed a resume.
     """
     is_ended = decide_open(connection, intent, state, reason, now)
+    if is_ended:
+        _owe_in_doubt(connection, intent, now)
     if is_ended and intent.action is Action.RESUME and not intent.owes_resume:
         leave(connection, intent, "it couldn't be resumed in time; left paused for a person to resume", now)
     return is_ended
+
+
+def _owe_in_doubt(connection: Connection, pause: Intent, now: datetime) -> None:
+    """Take custody of what a pause may have stopped that has ended without an answer: its resume looks first.
+
+    Where nobody knows what the campaign did before, it's left to a person, as after a pause that was answered.
+    """
+    if not pause.may_have_acted:
+        return
+    if is_unseen(pause):
+        _keep_in_sight(connection, pause, now)
+    elif pause.action is Action.PAUSE and pause.owes_resume and pause.status_before == Status.RUNNING:
+        row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
+        connection.execute(sqlite.insert(custody).values(row).on_conflict_do_nothing())
 
 
 def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: datetime) -> int | None:
@@ -397,7 +418,7 @@ def owed(connection: Connection, account: str, campaign: int) -> Custody | None:
 
 
 def _held(connection: Connection, which: Any) -> list[Custody]:
-    columns = (custody, intents.c.due_at, intents.c.expires_at, intents.c.rules)
+    columns = (custody, intents.c.due_at, intents.c.expires_at, intents.c.rules, intents.c.state)
     joined = select(*columns).join_from(custody, intents, custody.c.intent_id == intents.c.id)
     joined = joined.where(custody.c.left_at.is_(None))
     return [
@@ -408,6 +429,7 @@ def _held(connection: Connection, which: Any) -> list[Custody]:
             due_at=row.due_at,
             until=row.expires_at,
             rules=tuple(row.rules),
+            is_in_doubt=row.state in {State.SKIPPED, State.FAILED},
         )
         for row in connection.execute(joined.where(which).order_by(custody.c.account, custody.c.campaign))
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -82,9 +83,10 @@ class SandboxProcess:
 
 
 @contextmanager
-def sandbox_process(*, campaigns: int = 3, port: int = 0) -> Iterator[SandboxProcess]:
+def sandbox_process(*options: str, campaigns: int = 3, port: int = 0) -> Iterator[SandboxProcess]:
     """`curfew sandbox`, ended at the end."""
     command = [sys.executable, "-m", "scheduler", "sandbox", "--port", str(port), "--campaigns", str(campaigns)]
+    command += options
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             yield SandboxProcess(process)
@@ -116,6 +118,11 @@ class DaemonProcess:
         while (said := self._notifications.recv(4096).decode()).startswith(("WATCHDOG=", "STATUS=")):
             continue
         return said
+
+    def has_said(self, text: str) -> bool:
+        """Whether that's what systemd would have heard since it was asked last; it isn't waited for."""
+        has_come, _, _ = select.select([self._notifications], [], [], 0)
+        return bool(has_come) and self._notifications.recv(4096).decode() == text
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""

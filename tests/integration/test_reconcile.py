@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, NewIntent, State
 from scheduler.ledger.tables import attempts, campaigns, intents, journal
 from scheduler.reconcile import Reconciler
-from scheduler.sandbox import FIRST_COMPANY_ID, Fault, Sandbox
+from scheduler.sandbox import FIRST_COMPANY_ID, Effect, Fault, Sandbox
 from scheduler.sandbox import Campaign as SandboxCampaign
 from tests.scheduler_fakes import (
     CAMPAIGN,
@@ -111,6 +112,9 @@ class Bench:
 
     async def is_settled(self) -> bool:
         return not {"waiting", "calling"} & {row.state for row in await self.rows()}
+
+    async def has_failed_once(self) -> bool:
+        return any(row.state == "waiting" and row.attempts for row in await self.rows())
 
     async def rows(self, table: Any = intents) -> list[Any]:
         """All rows of a table, in the order of their keys."""
@@ -1344,3 +1348,101 @@ class TestEdit:
         reconciler.use(rules_of(self.SHORTER))
         await bench.run(passes, FRIDAY + 2 * DAY)
         assert bench.statuses() == ["RUNNING"] * 3
+
+
+class TestPauseInDoubt:
+    """A pause whose answer was lost, and that isn't wanted any more before it could be tried again."""
+
+    async def lost(self, bench: Bench, effect: Effect) -> Passes:
+        bench.sandbox.add_fault(Fault(effect=effect, call="pause"))
+        bench.chance.part = 1
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.start()
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await until(bench.has_failed_once, "the answer was lost")
+        bench.sandbox.clear_faults()
+        return reconciler
+
+    @pytest.mark.parametrize("effect", ["drop_after", "status_after"])
+    async def test_its_campaign_is_given_back_when_its_window_is_over(self, bench: Bench, effect: Effect) -> None:
+        reconciler = await self.lost(bench, effect)
+        bench.clock.now = MONDAY
+        bench.lanes[0].wake()
+        await bench.work()
+        assert await bench.changes() == [(CAMPAIGN, "pause", "failed")]
+        assert bench.statuses()[0] == "PAUSED"
+        await bench.run(reconciler, MONDAY + MINUTE)
+        assert await bench.changes() == [(CAMPAIGN, "pause", "failed"), (CAMPAIGN, "resume", "succeeded")]
+        assert (bench.statuses()[0], await bench.custody()) == ("RUNNING", {})
+
+    async def test_its_campaign_is_given_back_when_its_rule_is_gone(self, bench: Bench) -> None:
+        await self.lost(bench, "drop_after")
+        reconciler = bench.reconciler(rules_of(weekend(f"[{SECOND_ONE}]")))
+        for minute in (1, 2):
+            await bench.run(reconciler, SATURDAY + minute * MINUTE)
+        changes = [each for each in await bench.changes() if each[0] == CAMPAIGN]
+        assert changes == [(CAMPAIGN, "pause", "skipped"), (CAMPAIGN, "resume", "succeeded")]
+        assert (bench.statuses()[0], list(await bench.custody())) == ("RUNNING", [SECOND_ONE])
+
+    async def test_one_that_never_arrived_gives_nothing_back_and_blames_nobody(self, bench: Bench) -> None:
+        reconciler = await self.lost(bench, "drop_before")
+        await bench.run(reconciler, MONDAY + MINUTE)
+        await bench.run(reconciler, MONDAY + 2 * MINUTE)
+        last = (await bench.rows())[-1]
+        assert (last.action, last.state) == ("resume", "skipped")
+        assert last.reason == "already running: the pause that was cut off hasn't stopped it"
+        assert [entry.call for entry in posts(bench.sandbox)] == ["pause"]
+
+    async def expired(self, bench: Bench, status_before: str | None) -> None:
+        await bench.waiting(replace(new_intent(), status_before=status_before))
+        (intent,) = await bench.writer.do(lambda connection: work.open_intents(connection, "main"))
+        cut_off = replace(intent, may_have_acted=True)
+        expire = partial(work.expire, intent=cut_off, state=State.FAILED, reason="late", now=MONDAY)
+        assert await bench.writer.do(expire)
+
+    async def test_what_a_person_had_paused_isnt_owed(self, bench: Bench) -> None:
+        await self.expired(bench, "PAUSED")
+        assert (await bench.custody(), await bench.left()) == ({}, [])
+
+    async def test_what_nobody_had_seen_before_is_left_to_a_person(self, bench: Bench) -> None:
+        await self.expired(bench, None)
+        assert await bench.custody() == {}
+        (left,) = await bench.left()
+        assert (left["campaign"], left["because"].partition(";")[0]) == (
+            CAMPAIGN,
+            "nobody knows whether it ran before",
+        )
+
+
+class TestResumeThatWaits:
+    """A window has ended, and its resume couldn't be made yet."""
+
+    async def left_waiting(self, bench: Bench, **fault: Any) -> Ruleset:
+        ruleset = rules_of(weekend(f"[{CAMPAIGN}]"))
+        await bench.run(bench.reconciler(ruleset), FRIDAY)
+        bench.chance.part = 1
+        bench.sandbox.add_fault(Fault(**fault))
+        await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
+        await until(bench.has_failed_once, "the resume has failed once")
+        bench.sandbox.clear_faults()
+        return ruleset
+
+    async def test_whom_a_person_was_seen_to_resume_is_theirs_from_then_on(self, bench: Bench) -> None:
+        ruleset = await self.left_waiting(bench, status=500, call="get")
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
+        resume = (await bench.rows())[-1]
+        assert (resume.state, resume.reason) == ("skipped", "already running: somebody resumed it")
+        assert await bench.custody() == {}
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(bench.reconciler(ruleset), MONDAY + MINUTE)
+        assert (bench.statuses()[0], len(await bench.rows())) == ("PAUSED", 2)
+
+    async def test_one_whose_answer_was_lost_has_worked_if_it_runs(self, bench: Bench) -> None:
+        ruleset = await self.left_waiting(bench, effect="drop_after", call="run")
+        await bench.run(bench.reconciler(ruleset), MONDAY + MINUTE)
+        resume = (await bench.rows())[-1]
+        assert (resume.state, resume.reason) == (
+            "succeeded",
+            "it runs, most likely by an earlier attempt, whose answer was lost",
+        )

@@ -318,6 +318,22 @@ class TestRules:
             (said,) = daemon.said("preflight")
             assert (said["path"], said["place"]) == ("rules[1].campaigns[0]", "5:33")
 
+    async def test_a_preflight_is_not_cut_off_in_a_call_beside_which_the_next_one_would_be_made(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        sandbox.add_fault(Fault(effect="delay", call="get", times=1, delay=timedelta(seconds=0.3)))
+        async with living(sandbox, tmp_path, logs, NIGHTS) as daemon:
+            await until(lambda: is_asked(sandbox, "get"), "the preflight has asked")
+            daemon.write(NIGHTS, weekend("[7]"))
+            hang_up()
+            await daemon.loads(2)
+            await daemon.has_said("preflight done")
+        assert {entry.in_flight for entry in sandbox.log} == {1}
+
+
+async def is_asked(sandbox: Sandbox, call: str) -> bool:
+    return any(entry.call == call for entry in sandbox.log)
+
 
 async def is_confirmed(daemon: Running) -> bool:
     return daemon.read(select(intents.c.confirmed_at).where(intents.c.state == "succeeded")) == [(FRIDAY,)]

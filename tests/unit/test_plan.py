@@ -649,8 +649,19 @@ class TestGiveBack:
     @pytest.mark.parametrize("due_at", [MONDAY, MONDAY + HOUR])
     def test_one_debt_has_one_resume_at_a_time(self, state: State, status: str | None, due_at: datetime) -> None:
         """A second one would undo what a person did after the first."""
-        on_its_way = known(state, due_at, Action.RESUME)
+        on_its_way = replace(known(state, due_at, Action.RESUME), may_have_acted=True)
         assert planned(WEEKEND, MONDAY + 2 * HOUR, status, on_its_way, custody=held()) == []
+
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_a_resume_waits_on_while_nobody_else_has_acted(self, status: str | None) -> None:
+        waiting = known(State.WAITING, MONDAY, Action.RESUME)
+        assert planned(WEEKEND, MONDAY + HOUR, status, waiting, custody=held()) == []
+
+    def test_a_resume_that_waits_ends_where_somebody_else_was_seen_to_act(self) -> None:
+        """It would run again what that person pauses after it."""
+        waiting, reason = known(State.WAITING, MONDAY, Action.RESUME), "already running: somebody resumed it"
+        steps = planned(WEEKEND, MONDAY + HOUR, "RUNNING", waiting, custody=held())
+        assert steps == [Withdraw("main", waiting, reason), Release(held(), reason)]
 
     @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.SKIPPED, State.MISSED])
     def test_what_is_owed_though_its_resume_has_ended_is_given_back_now(self, state: State) -> None:

@@ -1,0 +1,112 @@
+"""Whether the campaigns are as the rules say, each time all had settled: the sandbox's own word against the plan's."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from tests.proof.dues import has_taken
+from tests.proof.evidence import Breach, Evidence, breach
+from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Look, Quiet
+from tests.proof.replay import Change
+
+_A_DAY = timedelta(hours=24)
+
+
+def running_when_quiet(evidence: Evidence) -> Iterator[Breach]:
+    """Promise 1: inside a window nothing runs, but what a person has resumed, and what the API refuses to pause."""
+    for look in evidence.history.looks:
+        for key, status in look.statuses.items():
+            spans = evidence.spans_at(key, look.at)
+            if status == RUNNING and spans and all(spans) and not _may_run(evidence, key, look, spans):
+                yield breach(key, f"it runs at {look.at.isoformat()}; {_last_words(evidence, key, 'pause')}")
+
+
+def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]) -> bool:
+    start = min(span.start for span in spans if span is not None)
+    rows = [row for row in evidence.intents_of.get((key, "pause"), ()) if start <= row.due_at]
+    if any(row.state == "failed" and _was_refused(evidence, row) for row in rows):
+        return True
+    changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
+    last = changes[-1] if changes else None
+    if last is None or not isinstance(last.by, Act):
+        return False
+    is_enforced = all(span is not None and span.is_enforced for span in spans)
+    was_paused = any(row.state == "succeeded" for row in rows)
+    return (was_paused and not is_enforced) or not _was_listed_since(evidence, key, last)
+
+
+def _was_listed_since(evidence: Evidence, key: Key, change: Change) -> bool:
+    looks = evidence.replay.seen(key, 0, evidence.history.calls[-1].sequence + 1 if evidence.history.calls else 0)
+    return any(each.call.call == "list" and change.until < each.call.received_at for each in looks)
+
+
+def _was_refused(evidence: Evidence, row: IntentRow) -> bool:
+    """Whether the API had said that it won't do it, however often it's asked."""
+    return any(each.http_status in {400, 404, 409} for each in evidence.attempts_of.get(row.id, ()))
+
+
+def paused_for_ever(evidence: Evidence) -> Iterator[Breach]:
+    """Promise 2: outside of any window, what we have taken is given back, or it's on record why a person must."""
+    for look in evidence.history.looks:
+        for key, status in look.statuses.items():
+            spans = evidence.spans_at(key, look.at)
+            if status == PAUSED and spans and not any(spans):
+                stop = evidence.replay.last_stop(key, look.at)
+                if stop is not None and isinstance(stop.by, Call) and not _may_stay(evidence, look, stop, stop.by):
+                    yield breach(key, f"paused by call {stop.by.sequence}; {_last_words(evidence, key, 'resume')}")
+
+
+def _may_stay(evidence: Evidence, look: Look, stop: Change, call: Call) -> bool:
+    tried = evidence.tried_of.get(call.sequence)
+    if tried is None:
+        # That it isn't on record is another law's matter.
+        return True
+    pause, shown = tried.intent, evidence.clock.shows(look.at)
+    if shown < pause.due_at:
+        # The clock was put back to before its window: that's still to come, and gives it back.
+        return True
+    plans = [*evidence.history.plans_at(look.at), *evidence.history.plans_at(call.received_at)]
+    if any(plan.leaves_paused(pause.key, pause.due_at, shown) for plan in plans):
+        return True
+    ends = [row for row in evidence.intents_of.get((pause.key, "resume"), ()) if row.id > pause.id]
+    return any(_is_excuse(evidence, row, pause, stop) for row in ends)
+
+
+def _is_excuse(evidence: Evidence, end: IntentRow, pause: IntentRow, stop: Change) -> bool:
+    """Whether a resume that wasn't made is on record with a reason that the log bears out."""
+    match end.state:
+        case "missed":
+            return (end.decided_at or end.recorded_at) - end.due_at >= _A_DAY
+        case "failed":
+            is_late = (end.decided_at or end.recorded_at) - end.due_at >= _A_DAY
+            return is_late or _was_refused(evidence, end)
+        case "skipped":
+            # Nobody knew what it did before, or somebody else has had a hand in it.
+            # From when a pause is due on nobody can tell whether somebody else was quicker.
+            acts = [act for act in evidence.history.acts if act.key == end.key]
+            is_since = any(evidence.clock.shows(act.until) >= pause.due_at or act.until >= stop.since for act in acts)
+            return not has_taken(pause) or is_since
+    return False
+
+
+def changed_by_nobody(evidence: Evidence) -> Iterator[Breach]:
+    """What the log says of a campaign is what calls and acts have made of it: nothing of the history is missing."""
+    for call in evidence.posts:
+        until = call.answered_at or call.received_at
+        if call.status_before and call.status_before not in evidence.replay.statuses(call.key, call.received_at, until):
+            yield breach(call.key, f"it was {call.status_before} when call {call.sequence} came")
+    for look in evidence.history.looks:
+        for key, status in look.statuses.items():
+            if status not in evidence.replay.statuses(key, look.at, look.at):
+                yield breach(key, f"it was {status} at {look.at.isoformat()}")
+
+
+def left_to_persons(evidence: Evidence) -> Mapping[str, int]:
+    """Why campaigns weren't given back, and how often."""
+    ends = (each for each in evidence.history.ledger.intents if each.action == "resume")
+    return Counter(each.reason or "refused" for each in ends if each.state in {"skipped", "missed", "failed"})
+
+
+def _last_words(evidence: Evidence, key: Key, action: str) -> str:
+    rows = evidence.intents_of.get((key, action), ())
+    return f"the last on record: {rows[-1]}" if rows else f"no {action} is on record"
