@@ -304,7 +304,8 @@ def _owe_in_doubt(connection: Connection, pause: Intent, now: datetime) -> None:
         _keep_in_sight(connection, pause, now)
     elif pause.action is Action.PAUSE and pause.owes_resume and pause.status_before == Status.RUNNING:
         row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
-        connection.execute(sqlite.insert(custody).values(row).on_conflict_do_nothing())
+        taken = insert_or(connection.dialect.name, custody).values(row)
+        connection.execute(taken.on_conflict_do_nothing())
 
 
 def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: datetime) -> int | None:
