@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import socket
 import time
 from datetime import timedelta
@@ -39,7 +40,8 @@ class Lock:
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
         self._descriptor = -1
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        # A process in a container has the number of the one before it, which may have died in a call.
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def take(self) -> bool:
         """Take it.
