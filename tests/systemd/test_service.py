@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.acceptance.processes import KEY, SandboxProcess, wait_until, window
-from tests.readme import ROOT
 from tests.systemd.box import FILE, KEY_FILE, NOTHING_YET, Box
 
 pytestmark = pytest.mark.xdist_group("systemd")
@@ -111,12 +110,6 @@ def test_a_wrong_file_fails_the_service_visibly_and_once(machine: Box, sandbox: 
     pauses_all(sandbox)
 
 
-RELOADS = pytest.mark.skipif(
-    "SIGHUP" not in (ROOT / "scheduler/daemon.py").read_text(encoding="utf-8"), reason="the daemon can't reload yet"
-)
-
-
-@RELOADS
 def test_a_reload_puts_another_file_in_force_without_a_restart(machine: Box, sandbox: SandboxProcess) -> None:
     machine.fresh(rules(sandbox.base_url, begins=HOUR, ends=2 * HOUR))
     machine.start()
@@ -128,7 +121,6 @@ def test_a_reload_puts_another_file_in_force_without_a_restart(machine: Box, san
     assert machine.property("MainPID") == before
 
 
-@RELOADS
 def test_an_edit_is_noticed_by_itself(machine: Box, sandbox: SandboxProcess) -> None:
     """The unit forbids nothing that it takes to hear of changes."""
     machine.fresh(rules(sandbox.base_url, begins=HOUR, ends=2 * HOUR))
@@ -137,7 +129,6 @@ def test_an_edit_is_noticed_by_itself(machine: Box, sandbox: SandboxProcess) -> 
     pauses_all(sandbox)
 
 
-@RELOADS
 def test_a_wrong_file_on_reload_is_told_and_the_rules_in_force_stay(machine: Box, sandbox: SandboxProcess) -> None:
     machine.fresh(rules(sandbox.base_url))
     machine.start()
