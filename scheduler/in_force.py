@@ -7,6 +7,7 @@ from typing import Self
 
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
+from rules.source import Problem
 from scheduler.accounts import Accounts
 from scheduler.downtime import Downtime
 from scheduler.files import allow_connections
@@ -24,13 +25,15 @@ _log = logger()
 class RulesInForce:
     """A file that was found right, and the exceptions as they were seen last.
 
-    `since` is since when each of its rules is as it is, by the ledger; a dry run changes nothing of that.
+    `since` is since when each of its rules is as it is, by the ledger; a dry run changes nothing of that. `rejected` is
+    the first mistake of another file that stands in its place.
     """
 
     def __init__(self, settings: Settings, writer: Writer, now: Callable[[], datetime], *, dry_run: bool) -> None:
         self.settings = settings
         self.ruleset = settings.ruleset
         self.since: Mapping[str, datetime] = {}
+        self.rejected: Problem | None = None
         self._writer = writer
         self._now = now
         self._dry_run = dry_run

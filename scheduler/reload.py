@@ -66,7 +66,6 @@ class Reload:
         self._now = now
         self._at_start = in_force.rules.settings
         self._stamp = self._at_start.stamp
-        self._is_rejected = False
         self._is_to_be_read_anew = False
         self._is_asked = asyncio.Event()
         self._may_have_changed = asyncio.Event()
@@ -106,7 +105,7 @@ class Reload:
             await self._load("SIGHUP", is_asked=True)
         elif has_changed:
             await self._load("the file has changed")
-        elif self._is_to_be_read_anew and not self._is_rejected:
+        elif self._is_to_be_read_anew and not self._rules.rejected:
             await self._load("other time zone data")
 
     async def _has_changed(self) -> bool:
@@ -152,7 +151,7 @@ class Reload:
             await self._reject([refusal], settings.digest, why)
         else:
             await self._in_force.use(settings)
-            self._is_rejected = self._is_to_be_read_anew = False
+            self._rules.rejected, self._is_to_be_read_anew = None, False
             self._tell(found, why)
             await self._note_load(found, why)
 
@@ -162,8 +161,8 @@ class Reload:
         return sweep(before, after, await self._writer.do(held), self._now())
 
     async def _keep(self, found: Candidate, why: str, *, is_asked: bool) -> None:
-        if self._is_rejected:
-            self._is_rejected = False
+        if self._rules.rejected:
+            self._rules.rejected = None
             _log.info("the file is again as it was", file=str(found.settings.file))
             await self._note_load(found, why)
         elif is_asked:
@@ -172,7 +171,7 @@ class Reload:
             self._in_force.accounts.probe()
 
     async def _reject(self, problems: Sequence[Problem], digest: str | None, why: str) -> None:
-        self._is_rejected = True
+        self._rules.rejected = problems[0]
         file, number = str(self._rules.settings.file), len(problems)
         kept = [brief(str(problem)) for problem in problems[:_MOST_KEPT]]
         _log.error("file rejected; the rules in force stay", file=file, why=why, problems=number, first=kept[0])

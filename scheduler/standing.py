@@ -1,6 +1,6 @@
 """How things stand, in one line for `systemctl status`: what comes next, and what fails."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any, Final
@@ -8,8 +8,7 @@ from typing import Any, Final
 from rules.ruleset import Ruleset
 from scheduler.errors import LedgerError
 from scheduler.in_force import InForce
-from scheduler.ledger.database import Connection, Writer
-from scheduler.ledger.files import RejectedFile, rejected_file
+from scheduler.ledger.database import Writer
 from scheduler.ledger.reports import failing_changes
 from scheduler.plan import INSTANT
 from scheduler.texts import brief
@@ -41,22 +40,16 @@ class Standing:
         return self._in_force.rules.settings.document.timezone
 
     async def _faults(self) -> list[str]:
-        try:
-            return [*await self._writer.do(self._recorded_faults), *self._refused()]
-        except LedgerError as error:
-            return [f"the ledger fails: {error}", *self._refused()]
-
-    def _recorded_faults(self, connection: Connection) -> list[str]:
         found: list[str] = []
-        if rejected := rejected_file(connection):
-            found.append(rejected_text(rejected))
-        if failing := failing_changes(connection, self._now()):
-            found.append(failing_text(failing, self._zone))
-        return found
-
-    def _refused(self) -> Iterator[str]:
+        if rejected := self._in_force.rules.rejected:
+            found.append(f"the file is wrong, and the one before stays in force: {rejected}")
         if resting := self._in_force.accounts.resting():
-            yield f"key refused: {names_text(resting)}"
+            found.append(f"key refused: {names_text(resting)}")
+        try:
+            failing = await self._writer.do(lambda connection: failing_changes(connection, self._now()))
+        except LedgerError as error:
+            return [*found, f"the ledger fails: {error}"]
+        return [*found, failing_text(failing, self._zone)] if failing else found
 
 
 def verb(ruleset: Ruleset, rule: str, at: datetime) -> str:
@@ -66,11 +59,6 @@ def verb(ruleset: Ruleset, rule: str, at: datetime) -> str:
         return "holds"
     span = timeline.span_at(at)
     return "begins" if span and span.start == at else "ends"
-
-
-def rejected_text(rejected: RejectedFile) -> str:
-    """That another file stands there, which isn't in force, and its first mistake."""
-    return f"the file is wrong, and the one before stays in force: {rejected.problems[0]}"
 
 
 def failing_text(failing: Sequence[Mapping[str, Any]], zone: tzinfo) -> str:

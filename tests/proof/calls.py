@@ -9,6 +9,9 @@ from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Plan
 from tests.proof.matching import Tried
 from tests.proof.replay import Change
 
+# A call of so long ago may still be the reason why others have no time left.
+SLOW = timedelta(seconds=60)
+
 
 def not_on_record(evidence: Evidence) -> Iterator[Breach]:
     """Record, then call: every call was made by an attempt on record, and its answer is what that says."""
@@ -52,7 +55,7 @@ def side_by_side(evidence: Evidence) -> Iterator[Breach]:
     for call in evidence.history.calls:
         others = under_way[call.account, call.life]
         others[:] = [each for each in others if _is_under_way(evidence, each, call.received_at)]
-        for each in others:
+        for each in others if not _may_be_given_up(evidence, call) else ():
             whom = f"call {each.sequence} ({each.call} {each.campaign})"
             yield Breach(
                 call.account, call.campaign, f"call {call.sequence} ({call.call}) came while {whom} was under way"
@@ -64,6 +67,13 @@ def _is_under_way(evidence: Evidence, call: Call, at: datetime) -> bool:
     patience = evidence.history.gives_up_after.get(call.call)
     is_given_up = patience is not None and at - call.received_at >= patience
     return not is_given_up and (call.answered_at is None or call.answered_at > at)
+
+
+def _may_be_given_up(evidence: Evidence, call: Call) -> bool:
+    """Whether a call before has taken so long that the next one had hardly any time left: it waited for its turn."""
+    patience = evidence.history.gives_up_after.get("list", timedelta.max)
+    before = (each for each in evidence.calls_of(call.account, call.received_at - SLOW, call.received_at))
+    return any((each.answered_at or call.received_at) - each.received_at >= patience for each in before)
 
 
 def unwanted_pauses(evidence: Evidence) -> Iterator[Breach]:
@@ -155,6 +165,10 @@ def _why_held(evidence: Evidence, call: Call, stop: Change) -> str | None:
     """Whether it was to be left paused: by a hold, or by a rule with `resume: false`, whatever version was in force."""
     tried = evidence.tried_of.get(stop.by.sequence) if isinstance(stop.by, Call) else None
     if tried is None:
+        return None
+    is_early = tried.attempt.started_at < tried.intent.due_at
+    if is_early or evidence.clock.was_put_back(stop.since, call.received_at):
+        # Put back to before a hold that its pause comes after, a clock makes another order of the two.
         return None
     plans, at = evidence.history.plans_at(call.received_at), evidence.sent_at(call)[0]
     if plans and all(_is_left(plan, tried.intent, at) for plan in plans):

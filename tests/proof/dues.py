@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 
@@ -152,8 +152,10 @@ def _true_times(evidence: Evidence, start: datetime, end: datetime) -> Iterator[
 def _is_on_record(evidence: Evidence, due: Due) -> bool:
     rows = evidence.intents_of.get((due.key, "pause"), ())
     if due.was_looked_at:
-        # The rules may have changed in it, so that it began at another time when it was recorded.
-        return any(due.span.start <= row.due_at < due.span.end for row in rows)
+        # The rules may have changed in it, so that it began at another time when it was recorded. What a clock that
+        # was ahead has paused since is paused for this one as well.
+        was_ahead = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), evidence.end)
+        return any(due.span.start <= row.due_at and (was_ahead or row.due_at < due.span.end) for row in rows)
     return any(row.due_at == due.span.start or _covers(row, due.span) for row in rows)
 
 

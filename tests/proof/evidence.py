@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Final
 
 from tests.proof.history import PAUSED, RUNNING, AttemptRow, Call, History, IntentRow, Key, Plan, Quiet
@@ -98,6 +99,19 @@ class Evidence:
         index = bisect_left(lists, at)
         return lists[index] if index < len(lists) else None
 
+    def calls_of(self, account: str, since: datetime, until: datetime) -> Sequence[Call]:
+        """The calls of an account that came in a stretch of true time."""
+        calls = self._calls_of[account]
+        first = bisect_left(calls, since, key=_received)
+        return calls[first : bisect_left(calls, until, key=_received)]
+
+    @cached_property
+    def _calls_of(self) -> Mapping[str, list[Call]]:
+        found = defaultdict[str, list[Call]](list)
+        for call in self.history.calls:
+            found[call.account].append(call)
+        return found
+
     @cached_property
     def _lists(self) -> Mapping[str, list[datetime]]:
         found = defaultdict[str, list[datetime]](list)
@@ -129,6 +143,9 @@ class Evidence:
     @cached_property
     def _stretches(self) -> list[tuple[Plan, list[tuple[datetime, datetime]]]]:
         return [(each.plan, list(self.clock.passes(each.since, each.until))) for each in self.history.reigns]
+
+
+_received = attrgetter("received_at")
 
 
 def breach(key: Key, evidence: str) -> Breach:

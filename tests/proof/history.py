@@ -16,6 +16,7 @@ from itertools import pairwise
 Key = tuple[str, int]
 
 RUNNING, PAUSED = "RUNNING", "PAUSED"
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,10 @@ class Clock:
     def was_stepped(self, since: datetime, until: datetime) -> bool:
         """Whether it jumped in a stretch of true time."""
         return any(since <= at <= until for at, _ in self.steps)
+
+    def was_put_back(self, since: datetime, until: datetime) -> bool:
+        """Whether it jumped back in a stretch of true time."""
+        return any(since <= at <= until and ahead < self.ahead(at - INSTANT) for at, ahead in self.steps)
 
     def passes(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The stretches of its own time that it went through, or jumped over, in a stretch of true time."""
@@ -246,7 +251,8 @@ class History:
     """A run. The last of the looks is at its end, and nothing was called or recorded after it.
 
     `statuses` are what campaigns did at first. `gives_up_after`: so soon the client may give up a call of that kind and
-    make another one. `records_missed`: spans that passed while no daemon looked have to be on record as well.
+    make another one, unless calls before it took as long. `records_missed`: spans that passed while no daemon looked
+    have to be on record as well.
     """
 
     reigns: Sequence[Reign]

@@ -560,6 +560,15 @@ def test_a_call_that_was_given_up_may_go_on() -> None:
     assert broken(story, gives_up_after={"list": timedelta(seconds=10)}) == set()
 
 
+def test_a_call_that_waited_for_a_slow_one_may_be_given_up_at_once() -> None:
+    story = a_good_run()
+    story.call("pause", 25, seconds=31, status=409, acts=False)
+    story.call("list", 25.5, seconds=3)
+    story.call("list", 25.51)
+    patient = dict.fromkeys(["list", "pause"], timedelta(seconds=20))
+    assert "two calls of one account at a time" not in broken(story, gives_up_after=patient)
+
+
 def test_another_campaign_has_nothing_to_do_with_it() -> None:
     story = Story(WINDOW, keys=(ONE, TWO))
     story.pause(10, 20, key=ONE)

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduler.ledger.files import RejectedFile
-from scheduler.standing import failing_text, names_text, rejected_text, verb
+from scheduler.standing import failing_text, names_text, verb
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MONDAY, rules_of, weekend
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -29,14 +28,6 @@ def test_a_few_are_named_but_not_a_thousand() -> None:
     assert names_text(["main"]) == "main"
     assert names_text(["a", "b", "c"]) == "a, b, c"
     assert names_text([str(number) for number in range(1000)]) == "0, 1, 2 and 997 more"
-
-
-def test_a_rejected_file_is_told_with_its_first_mistake() -> None:
-    problems = ("3:5: rules[0].pause.from: 'Fry' isn't a weekday", "4:1: rules[1]: unknown key")
-    rejected = RejectedFile(file="curfew.yaml", sha256=None, since=FRIDAY, number=2, problems=problems)
-    assert rejected_text(rejected) == (
-        "the file is wrong, and the one before stays in force: 3:5: rules[0].pause.from: 'Fry' isn't a weekday"
-    )
 
 
 def test_what_fails_is_counted_and_the_first_is_told() -> None:
