@@ -63,11 +63,14 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
     database.create()
     schema.make(database)
     right = right_to(database)
+    lives: list[Daemon] = []
 
     def begin(has_waited: bool) -> Daemon:
         schema.upgrade(database)
         newest = read_again(settings) if has_waited else settings
-        return Daemon(newest, database.checked_by(right.check), right=right, dry_run=dry_run)
+        before = lives[-1].number if lives else None
+        lives[:] = [Daemon(newest, database.checked_by(right.check), right=right, before=before, dry_run=dry_run)]
+        return lives[0]
 
     return asyncio.run(Standby(right, begin).run())
 
@@ -98,7 +101,10 @@ class _Found:
 
 
 class Daemon:
-    """One run of the daemon on a ledger that is locked and up to date."""
+    """One run of the daemon on a ledger that is locked and up to date.
+
+    `before` is the number of an earlier one of this process, which stood down, and couldn't say so itself.
+    """
 
     def __init__(
         self,
@@ -107,6 +113,7 @@ class Daemon:
         environment: Environment = os.environ,
         *,
         right: Right | None = None,
+        before: int | None = None,
         dry_run: bool = False,
         now: Callable[[], datetime] = utc_now,
         clocks: Callable[[], Reading] = read_clocks,
@@ -115,10 +122,11 @@ class Daemon:
         self._database = database
         self._environment = environment
         self._right = right or right_to(database)
+        self._before = before
         self._dry_run = dry_run
         self._now = now
         self._clocks = clocks
-        self._number = 0
+        self.number = 0
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._signal: signal.Signals | None = None
@@ -140,7 +148,7 @@ class Daemon:
             found = await writer.do(lambda connection: self._record_start(connection, loaded))
             _tell(found)
             rules = await RulesInForce.kept(self._settings, writer, self._now, dry_run=self._dry_run)
-            downtime = Downtime(writer, self._number, dry_run=self._dry_run)
+            downtime = Downtime(writer, self.number, dry_run=self._dry_run)
             downtime.use(rules.ruleset, rules.since)
             await downtime.look(self._now())
             accounts = Accounts(
@@ -150,7 +158,7 @@ class Daemon:
                 self._aside,
                 downtime,
                 right=self._right,
-                daemon=self._number,
+                daemon=self.number,
                 dry_run=self._dry_run,
                 # It may have been what ended the last daemon, and in any case it's what asks the API most.
                 calm_until=self._now() + RECENT if found.crashes else self._now(),
@@ -171,7 +179,9 @@ class Daemon:
 
     def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:
         now, host = self._now(), socket.gethostname()
-        self._number = work.register_daemon(
+        if self._before:
+            work.record_stop(connection, self._before, now, "stood down")
+        self.number = work.register_daemon(
             connection, host=host, pid=os.getpid(), version=__version__, dry_run=self._dry_run, now=now
         )
         changed = tuple(changed_days(last_load(connection), loaded, now))
@@ -181,7 +191,7 @@ class Daemon:
         found = _Found(
             changed=changed,
             interrupted=work.interrupt_attempts(connection, now, living=self._right.holder),
-            crashes=crashes(connection, self._number, host, now - RECENT),
+            crashes=crashes(connection, self.number, host, now - RECENT),
             put_back=self._put_back(connection, now),
         )
         if self._right.taken_from:
@@ -194,7 +204,7 @@ class Daemon:
         return replace(found, orphans=orphans, owed=tuple(work.release_orphans(connection, accounts, now)))
 
     def _put_back(self, connection: Connection, now: datetime) -> Disturbance | None:
-        last = last_tick(connection, self._number)
+        last = last_tick(connection, self.number)
         jumped = jump(now - last) if last is not None and now < last else None
         if jumped is not None:
             work.note(connection, now, jumped.event, details=jumped.facts)
@@ -297,7 +307,7 @@ class Daemon:
             await parts.look_for_exceptions()
 
     def _record_end(self, connection: Connection) -> None:
-        work.record_stop(connection, self._number, self._now(), self._why())
+        work.record_stop(connection, self.number, self._now(), self._why())
 
 
 def _collect_rarely() -> None:

@@ -111,7 +111,6 @@ class Standby:
             if await self._in_thread(self._right.take):
                 if self._has_waited:
                     _log.warning("taking over", held_by=self._right.taken_from or "nobody")
-                    systemd.notify("STATUS=has taken over")
                 return True
             why = f"{self._right.held_by or 'another daemon'} works on the ledger"
         except LedgerAway as error:
@@ -124,7 +123,8 @@ class Standby:
         if why != self._said:
             self._said = why
             _log.info("standing by", why=why)
-            systemd.notify("READY=1", f"STATUS=standing by: {why}")
+            systemd.notify("READY=1")
+            systemd.status(f"standing by: {why}")
         systemd.notify("WATCHDOG=1")
 
     async def _rest(self, length: timedelta) -> None:

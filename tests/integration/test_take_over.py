@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from scheduler.lanes import Lane
 from scheduler.ledger import work
 from scheduler.ledger.database import Database
 from scheduler.ledger.lease import Lease
-from scheduler.ledger.tables import attempts, intents, journal, leases
+from scheduler.ledger.tables import attempts, daemons, intents, journal, leases
 from scheduler.sandbox import Fault, Sandbox
 from scheduler.settings import Settings, load
 from scheduler.standby import Standby
@@ -85,8 +85,12 @@ def lease_on(ledger: Database) -> Lease:
 async def machine(settings: Settings, ledger: Database, lease: Lease) -> AsyncIterator[asyncio.Task[int]]:
     """A process that stands by and works in turn, at FRIDAY; it's cut off at the end."""
 
+    lives: list[Daemon] = []
+
     def begin(_: bool) -> Daemon:
-        return Daemon(settings, ledger.checked_by(lease.check), right=lease, now=Clock())
+        before = lives[-1].number if lives else None
+        lives.append(Daemon(settings, ledger.checked_by(lease.check), right=lease, before=before, now=Clock()))
+        return lives[-1]
 
     running = asyncio.create_task(Standby(lease, begin).run())
     try:
@@ -175,18 +179,26 @@ async def test_the_end_of_a_life_is_not_the_end_of_the_process(
             with ledger.writing() as connection:
                 connection.execute(update(leases).values(holder=None))
             await until(lambda: has_started(2), "it has started again")
-            told: list[bytes] = []
-            while b"READY=1" not in told[1:]:
-                told.append(listener.recv(4096))
-            assert told.count(b"READY=1") == 2
-            assert b"STATUS=has taken over" in told
-            assert not [each for each in told if each.startswith(b"STOPPING")]
+            told = said(listener)
+            assert [each for each in told if not each.startswith(("STATUS=", "WATCHDOG="))] == ["READY=1"] * 2
             assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
             signal.raise_signal(signal.SIGTERM)
             async with asyncio.timeout(20):
                 assert await running == 0
     (row,) = read(ledger, select(leases))
     assert row.holder is None
+    assert all(each.stopped_at for each in read(ledger, select(daemons))), "who stood down hasn't crashed"
+    stops = read(ledger, select(journal.c.details).where(journal.c.event == "daemon stopped").order_by(journal.c.id))
+    assert [each.details["why"] for each in stops] == ["stood down", "SIGTERM"]
+
+
+def said(listener: socket.socket) -> list[str]:
+    """What systemd has heard so far."""
+    found: list[str] = []
+    with suppress(BlockingIOError):
+        while True:
+            found.append(listener.recv(4096).decode())
+    return found
 
 
 @pytest.mark.parametrize("is_valid", [True, False])
