@@ -398,7 +398,7 @@ def _report(account: str, step: Step) -> None:
             _log.info(f"{known.action} skipped", account=account, **facts)
         case Again(_, known, reason):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
-            _log.warning(f"{known.action} without effect", account=account, **facts)
+            _log.warning("pause without effect", account=account, **facts)
         case GiveUp(_, known, reason):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
             _log.error(f"{known.action} failed", account=account, **facts)
