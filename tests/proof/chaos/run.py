@@ -52,6 +52,8 @@ SETTLES_WITHIN: Final = timedelta(minutes=6)
 # As on the net: most of what a lane does is waiting for an answer.
 LATENCY: Final = 0.05
 _STEP: Final = 0.01
+# Where it took longer to settle, what it was that took so long is worth a word.
+LONG_SECONDS: Final = 20
 
 
 class NotSettledError(AssertionError):
@@ -305,19 +307,22 @@ class Run:
         self._keep_alive()
 
     def _settle(self, number: int) -> None:
-        calm = time.monotonic()
-        self._looks.append(self._settled())
+        calm, waited = time.monotonic(), Counter[str]()
+        self._looks.append(self._settled(waited))
         took = time.monotonic() - calm
-        print(f"round {number + 1}: {self._number_killed()} kills so far; settled in {took:.0f} s", flush=True)
+        longest = f": {waited.most_common(1)[0][0]}" if took > LONG_SECONDS else ""
+        kills = self._number_killed()
+        print(f"round {number + 1}: {kills} kills so far; settled in {took:.0f} s{longest}", flush=True)
 
-    def _settled(self) -> Look:
-        """Wait until nothing is under way, and look."""
+    def _settled(self, waited: Counter[str]) -> Look:
+        """Wait until nothing is under way, and look; what was waited for, and how often, is counted."""
         limit, why = utc_now() + SETTLES_WITHIN, ""
         while utc_now() < limit:
             time.sleep(0.15)
             self._keep_alive()
             before = self._log_end()
             why = self._settling.why_not(self._log_from) or ""
+            waited[why] += 1
             if not why:
                 look = self._snapshot()
                 if self._settling.why_not(self._log_from) is None and self._log_end() == before:
