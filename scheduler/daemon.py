@@ -17,8 +17,9 @@ from scheduler.accounts import Accounts, tell_left_paused
 from scheduler.clock import Reading, read_clocks, utc_now
 from scheduler.clockwatch import ClockWatch, Disturbance, jump
 from scheduler.crew import Crew
+from scheduler.degraded import Degraded
 from scheduler.downtime import Downtime
-from scheduler.errors import LeaseLost, LedgerAway, WrongFile
+from scheduler.errors import LeaseLost, LedgerAway, LedgerError, WrongFile
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
@@ -28,6 +29,7 @@ from scheduler.ledger.lives import crashes, last_tick
 from scheduler.ledger.records import FILE_LOADED, Custody
 from scheduler.ledger.reports import last_load
 from scheduler.ledger.right import Right, right_to
+from scheduler.ledger.soundness import refuse_damaged
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.pulse import Pulse
@@ -52,7 +54,7 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
     Raises:
         WrongFile: an account has no key.
         LedgerInUse: another daemon works on this ledger.
-        LedgerError: the ledger can't be opened, or can't be written any more.
+        LedgerError: the ledger can't be opened, is damaged, or couldn't be written to the end.
     """
     if settings.unchecked:
         raise WrongFile(str(settings.file), settings.unchecked)
@@ -66,6 +68,7 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
     lives: list[Daemon] = []
 
     def begin(has_waited: bool) -> Daemon:
+        refuse_damaged(database)
         schema.upgrade(database)
         newest = read_again(settings) if has_waited else settings
         before = lives[-1].number if lives else None
@@ -144,6 +147,7 @@ class Daemon:
             self._listen(stack)
             writer = Writer(self._database)
             stack.push_async_callback(writer.close)
+            degraded = Degraded(writer, self._now)
             loaded = facts(self._settings, self._now())
             found = await writer.do(lambda connection: self._record_start(connection, loaded))
             _tell(found)
@@ -164,6 +168,7 @@ class Daemon:
                 calm_until=self._now() + RECENT if found.crashes else self._now(),
             )
             stack.push_async_callback(accounts.close)
+            degraded.when_over = accounts.wake
             jobs = Jobs(accounts.wake)
             jobs.start(rules.ruleset)
             stack.callback(jobs.stop)
@@ -175,6 +180,8 @@ class Daemon:
             await self._work(parts, writer)
             await writer.do(self._record_end)
         _log.info("daemon stopped", why=self._why())
+        if writer.fault is not None:
+            raise LedgerError(f"{writer.fault}; what was done since it began to fail is in the log only")
         return exit_code(self._signal)
 
     def _record_start(self, connection: Connection, loaded: Mapping[str, Any]) -> _Found:

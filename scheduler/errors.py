@@ -4,6 +4,7 @@
     ├── WrongUse                 exit 2: the command line or the file is wrong; nothing was done
     │   └── WrongFile            with the place of every problem
     ├── LedgerError              the database can't be opened, read or written
+    │   ├── LedgerFault          the disk or the file is in the way, and a person can do something about it
     │   ├── LedgerInUse          another daemon works on it
     │   ├── LedgerAway           its server can't be reached: it may be later
     │   └── LeaseLost            another daemon may work on it: make no call any more, and stand by
@@ -53,6 +54,18 @@ class WrongFile(WrongUse):
 
 class LedgerError(CurfewError):
     """The ledger can't be opened, read or written; the text says which and why."""
+
+
+class LedgerFault(LedgerError):
+    """The disk or the file keeps the ledger from being read or written, which may be over in a while.
+
+    `why` says which ledger and what the system says; `advice` what a person does about it.
+    """
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(f"{why}; {advice}")
+        self.why = why
+        self.advice = advice
 
 
 class LedgerInUse(LedgerError):

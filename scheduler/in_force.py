@@ -10,6 +10,7 @@ from rules.ruleset import Ruleset
 from rules.source import Problem
 from scheduler.accounts import Accounts
 from scheduler.downtime import Downtime
+from scheduler.errors import LedgerFault
 from scheduler.files import allow_connections
 from scheduler.jobs import Jobs
 from scheduler.ledger.database import Connection, Writer
@@ -47,7 +48,7 @@ class RulesInForce:
         """Those of a file, with the exceptions that are in the ledger now."""
         found = cls(settings, writer, now, dry_run=dry_run)
         await found.use(settings)
-        await found.overrides_have_changed()
+        found._take(*await writer.do(found._read))
         return found
 
     @property
@@ -57,7 +58,13 @@ class RulesInForce:
 
     async def overrides_have_changed(self) -> bool:
         """Look again; whether there's something else than before."""
-        stamp, found = await self._writer.do(self._read)
+        try:
+            return self._take(*await self._writer.read(self._read))
+        except LedgerFault:
+            # Those that were seen last count on.
+            return False
+
+    def _take(self, stamp: tuple[int, int], found: list[Override]) -> bool:
         if stamp == self._stamp:
             return False
         self._stamp, self._overrides = stamp, found

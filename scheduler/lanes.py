@@ -197,7 +197,14 @@ class Lane:
     def is_drained(self) -> bool:
         """Whether all that is due has ended, or waits for another time."""
         now = self._now()
-        return not (self._is_calling or any(_is_ready(intent, now) for intent in self._waiting.values()))
+        return not (self._is_calling or any(self._can_go(intent, now) for intent in self._waiting.values()))
+
+    def _can_go(self, intent: Intent, now: datetime) -> bool:
+        return _is_ready(intent, now) and (intent.expires_at <= now or not self._waits_for_ledger(intent))
+
+    def _waits_for_ledger(self, intent: Intent) -> bool:
+        """Whether it's kept back: while the ledger can't be written, nobody can prove that a resume is owed."""
+        return intent.action is Action.RESUME and self._writer.fault is not None
 
     @property
     def is_to_be_confirmed(self) -> bool:
@@ -256,7 +263,7 @@ class Lane:
         ready = [
             intent
             for intent in self._waiting.values()
-            if intent.expires_at <= now or (not is_held and _is_ready(intent, now))
+            if intent.expires_at <= now or (not is_held and self._can_go(intent, now))
         ]
         return min(ready, key=_precedence, default=None)
 
@@ -270,7 +277,8 @@ class Lane:
 
     def _next_change(self) -> datetime:
         expiry = min(intent.expires_at for intent in self._waiting.values())
-        attempt = min(intent.next_attempt_at for intent in self._waiting.values())
+        to_come = (each.next_attempt_at for each in self._waiting.values() if not self._waits_for_ledger(each))
+        attempt = min(to_come, default=expiry)
         return min(expiry, max([attempt, *(wait[1] for wait in (self._rest, self._pace) if wait)]))
 
     async def _work(self, intent: Intent) -> None:
@@ -281,9 +289,13 @@ class Lane:
             return
         intent, result = await self._look_first(intent)
         # What needs no call, or couldn't be looked at, is recorded as a whole: no call of it can have arrived.
-        number = await self._start(intent, result, began if result else None)
+        start = Start(intent, self._claimant, began if result else self._now(), result)
+        number = await self._writer.submit(start_attempts, start)
         if number is not None and result is not None:
             self._go_on(intent, number, result)
+        elif number is not None and self._waits_for_ledger(intent):
+            await self._writer.submit(give_back, start)
+            self._waiting[intent.id] = intent
         elif number is not None:
             await self._call_on(intent, number)
 
@@ -411,11 +423,6 @@ class Lane:
         why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)
         return _seen(intent, detail.status, why_not)
 
-    def _start(
-        self, intent: Intent, result: Result | None = None, at: datetime | None = None
-    ) -> asyncio.Future[int | None]:
-        return self._writer.submit(start_attempts, Start(intent, self._claimant, at or self._now(), result))
-
     async def _call(self, intent: Intent, number: int) -> Result:
         self.pulse.beat()
         if self._now() >= intent.expires_at:
@@ -480,6 +487,9 @@ class Lane:
             "http_status": result.http_status if result else None,
             "error": error_text(result.error_code, result.error_message) if result else None,
         }
+        if self._writer.fault is not None:
+            # Should the daemon be killed now, this line is all that's left of it.
+            facts |= {"status_before": intent.status_before, "kept_in": "memory"}
         _log.log(_level(intent, outcome), f"{intent.action} {outcome}", **facts)
 
 

@@ -10,6 +10,7 @@ from alembic.util import CommandError
 
 from scheduler.errors import LedgerError
 from scheduler.ledger.database import Database, one_at_a_time
+from scheduler.ledger.faults import NEWER
 
 # In a wheel the scripts lie inside the package; in a checkout, where the migrations' author looks for them.
 _PACKAGED = Path(__file__).parent / "_migrations"
@@ -33,9 +34,13 @@ def make(database: Database) -> None:
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring the ledger to the newest revision; gives the revision before (None: it was empty) and after.
 
+    One that is there already isn't written, and need not be writable.
+
     Raises:
         LedgerError: the ledger was made by a newer version, or can't be written.
     """
+    if database.revision() == head():
+        return head(), head()
     config = configuration()
     with database.writing() as connection:
         one_at_a_time(connection)
@@ -45,9 +50,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             command.upgrade(config, "head")
         except CommandError as error:
             raise LedgerError(
-                f"{database.name}: revision {before} is none that this version knows; "
-                f"the ledger was made by a newer Curfew, install that one ({error})"
-            ) from None
+                f"{database.name}: revision {before} is none that this version knows, whose newest is {head()}; {NEWER}"
+            ) from error
     return before, head()
 
 

@@ -1,11 +1,12 @@
 """How things stand, in one line for `systemctl status`: what comes next, and what fails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any, Final
 
 from rules.ruleset import Ruleset
+from scheduler.degraded import degraded_text
 from scheduler.errors import LedgerError
 from scheduler.in_force import InForce
 from scheduler.ledger.database import Writer
@@ -26,7 +27,11 @@ class Standing:
 
     async def text(self) -> str:
         """One line; times are wall time of the file's zone, with the offset."""
-        return "; ".join([self._next(), *map(brief, await self._faults())])
+        return "; ".join([*self._unwritten(), self._next(), *map(brief, await self._faults())])
+
+    def _unwritten(self) -> Iterator[str]:
+        if self._writer.fault is not None:
+            yield brief(degraded_text(self._writer.fault))
 
     def _next(self) -> str:
         at, rules = self._in_force.jobs.next_edge()

@@ -21,6 +21,8 @@ from scheduler.texts import printable
 from scheduler.zonedata import use_newest
 
 _NEXT_EDGES = 5
+# A daemon records a tick each minute.
+_LATE = timedelta(minutes=3)
 # In growing steps, one after the other.
 _LOOK_AHEAD_DAYS = (1, 3, 12, 48)
 
@@ -49,9 +51,11 @@ def command(file: Path, database: str | None, form: str) -> None:
         overrides = overrides_in_mind(connection, now)
         loaded, rejected = file_in_force(connection), rejected_file(connection)
     sharing = who_works_on(ledger)
+    is_alive, last_tick_at = sharing.holder is not None, daemon.last_tick_at if daemon else None
     answer: dict[str, Any] = {
-        "alive": sharing.holder is not None,
-        "last_tick_at": daemon.last_tick_at if daemon else None,
+        "alive": is_alive,
+        "last_tick_at": last_tick_at,
+        "is_late": is_alive and last_tick_at is not None and now - last_tick_at > _LATE,
         "next_edges": _next_edges(options.overridden_by(settings, overrides), now) if settings else None,
         "custody": custody,
         "left_paused": left,
@@ -65,7 +69,9 @@ def command(file: Path, database: str | None, form: str) -> None:
         output.write_json([answer])
         return
     where = f" on {daemon.host}" if daemon and ledger.server else ""
-    click.echo(_life(alive=answer["alive"], daemon=daemon, where=where, zone=zone))
+    click.echo(_life(alive=is_alive, daemon=daemon, where=where, zone=zone))
+    if answer["is_late"]:
+        click.echo("nothing was recorded since: the daemon hangs, or it can't write the ledger, which its log says")
     if answer["standing_by"]:
         others = ", ".join(f"process {each['pid']} on {each['host']}" for each in answer["standing_by"])
         output.write_line(printable(f"standing by: {others}"))

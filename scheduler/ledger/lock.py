@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -50,17 +51,15 @@ class Lock:
             LedgerInUse: another daemon holds it.
             LedgerError: the file can't be made.
         """
-        path = lock_path(self._ledger)
-        try:
-            self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise LedgerError(f"{path}: {reason(error)}") from None
+        self._descriptor = _opened(lock_path(self._ledger))
         if not self._taken():
             holder = os.read(self._descriptor, 20).decode().strip() or "?"
             os.close(self._descriptor)
             raise LedgerInUse(f"{self._ledger}: another curfew daemon (process {holder}) works on this ledger")
-        os.truncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
+        with suppress(OSError):
+            # On a disk that is full or may only be read, it's held without saying by whom.
+            os.truncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
         return True
 
     def renew(self) -> None:
@@ -106,6 +105,16 @@ def is_held(ledger: Path) -> bool:
         return not _try(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        with suppress(OSError):
+            # One that is there can be held where nothing can be written.
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raise LedgerError(f"{path}: {reason(error)}") from None
 
 
 def _try(descriptor: int, kind: int) -> bool:

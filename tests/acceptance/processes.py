@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,9 +95,9 @@ def sandbox_process(*options: str, campaigns: int = 3, port: int = 0) -> Iterato
 
 
 class DaemonProcess:
-    """`curfew run` as systemd starts it, with its log in a file."""
+    """`curfew run` as systemd starts it, with its log in a file; `wrapper` is a command that becomes it."""
 
-    def __init__(self, folder: Path, *options: str, **more: str) -> None:
+    def __init__(self, folder: Path, *options: str, wrapper: Sequence[str] = (), **more: str) -> None:
         self.folder = folder
         self.log = folder / f"daemon-{time.monotonic_ns()}.log"
         self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -106,7 +106,7 @@ class DaemonProcess:
         self._notifications.settimeout(DEADLINE_SECONDS)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "scheduler", "run", *options],
+                [*wrapper, sys.executable, "-m", "scheduler", "run", *options],
                 cwd=folder,
                 env=environment(NOTIFY_SOCKET=str(address), **more),
                 stdout=log,
@@ -141,9 +141,11 @@ class DaemonProcess:
 
 
 @contextmanager
-def daemon_process(folder: Path, *options: str, ready: bool = True, **more: str) -> Iterator[DaemonProcess]:
+def daemon_process(
+    folder: Path, *options: str, ready: bool = True, wrapper: Sequence[str] = (), **more: str
+) -> Iterator[DaemonProcess]:
     """The daemon, READY unless told otherwise, and ended at the end."""
-    daemon = DaemonProcess(folder, *options, **more)
+    daemon = DaemonProcess(folder, *options, wrapper=wrapper, **more)
     try:
         if ready:
             assert daemon.notified() == "READY=1", daemon.log.read_text()

@@ -18,6 +18,7 @@ from rules.ruleset import Edge, Ruleset, Subject
 from scheduler import schema
 from scheduler.cli import VERBS
 from scheduler.ledger.database import Database
+from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import Outcome, State
 from scheduler.settings import load
 from scheduler.zonedata import use_newest
@@ -311,7 +312,7 @@ def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
 def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
     curfew("db", "upgrade", cwd=folder)
     (answer,) = curfew.rows("status", folder)
-    known = ["alive", "last_tick_at", "next_edges", "custody", "left_paused", "failing", "zone_data"]
+    known = ["alive", "last_tick_at", "is_late", "next_edges", "custody", "left_paused", "failing", "zone_data"]
     assert list(answer) == [*known, "file", "rejected_file", "standing_by"]
     assert (answer["file"], answer["rejected_file"]) == (None, None)
     assert answer["alive"] is False
@@ -372,6 +373,23 @@ def test_status_answers_also_while_the_file_is_wrong(curfew: Curfew, folder: Pat
     assert curfew("status", cwd=folder).returncode == 2
     assert curfew("status", "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
     assert curfew("status", "--database", "garbage", cwd=folder).stderr.startswith("curfew: --database: ")
+
+
+@pytest.mark.parametrize(("minutes", "is_late"), [(2, False), (4, True)])
+def test_status_says_when_a_daemon_lives_that_has_recorded_nothing_for_minutes(
+    curfew: Curfew, folder: Path, minutes: int, is_late: bool
+) -> None:
+    """It hangs, or can't write its ledger: nobody can tell from outside."""
+    curfew("db", "upgrade", cwd=folder)
+    at = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    with sqlite3.connect(folder / "curfew.db") as database:
+        database.execute("INSERT INTO daemons VALUES (1, 'here', 7, '0', 0, ?, ?, NULL)", (at, at))
+    database.close()
+    words = "nothing was recorded since: the daemon hangs, or it can't write the ledger, which its log says"
+    with Lock(folder / "curfew.db"):
+        assert curfew.rows("status", folder)[0]["is_late"] is is_late
+        assert (words in curfew("status", cwd=folder).stdout) is is_late
+    assert curfew.rows("status", folder)[0]["is_late"] is False
 
 
 def test_status_finds_the_next_edges_however_far_they_are(curfew: Curfew, folder: Path) -> None:

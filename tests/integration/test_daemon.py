@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from rules.calendars import data_version
 from rules.overrides import Override, OverrideKind
@@ -26,7 +26,7 @@ from scheduler import in_force, watchdog
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
 from scheduler.jobs import Jobs
-from scheduler.ledger import reports, work
+from scheduler.ledger import database, reports, substitute, work
 from scheduler.ledger.database import Database, Writer
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.overrides import add_override, revoke_override
@@ -37,6 +37,7 @@ from scheduler.plan import RECHECK
 from scheduler.sandbox import Fault, Sandbox
 from scheduler.settings import Settings, load
 from scheduler.zonedata import use_newest
+from tests.disk_faults import Locked, at_fault
 from tests.scheduler_fakes import (
     CAMPAIGN,
     DAY,
@@ -565,9 +566,10 @@ class FaultyClock(Clock):
 Break = Callable[[Running, FaultyClock], None]
 
 
-def lose_the_ledger(daemon: Running, _: FaultyClock) -> None:
-    for each in daemon.ledger.path.parent.glob("curfew.db*"):
-        each.unlink()
+def spoil_the_ledger(daemon: Running, _: FaultyClock) -> None:
+    """No fault of the disk: what's missing is there, and not what it should be."""
+    with daemon.ledger.writing() as connection:
+        connection.execute(text("DROP TABLE attempts"))
 
 
 def break_the_clock(_: Running, clock: FaultyClock) -> None:
@@ -666,7 +668,7 @@ async def hangs(logs: list[Any], loop: str) -> bool:
 class TestFaults:
     @pytest.mark.parametrize("call", ["list", "pause"], ids=["of a pass", "of a lane"])
     @pytest.mark.parametrize(
-        ("break_it", "error"), [(lose_the_ledger, LedgerError), (break_the_clock, ZeroDivisionError)]
+        ("break_it", "error"), [(spoil_the_ledger, LedgerError), (break_the_clock, ZeroDivisionError)]
     )
     async def test_a_fault_ends_the_daemon_and_is_shown_as_what_it_is(
         self,
@@ -699,6 +701,94 @@ class TestFaults:
 
 async def is_under_way(sandbox: Sandbox, call: str) -> bool:
     return any(entry.call == call for entry in sandbox.log)
+
+
+@pytest.mark.usefixtures("quick", "quick_look")
+class TestUnwrittenLedger:
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(substitute, "FIRST_GAP", 0.01)
+        monkeypatch.setattr(database, "_LOCK_WAIT", 10)
+
+    async def test_it_says_once_that_it_is_degraded_and_once_that_it_is_over(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any], notifications: socket.socket
+    ) -> None:
+        sandbox.campaign(SECOND_ONE).status = "PAUSED"
+        clock = Clock(FRIDAY - HOUR)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(lambda: has_more_lists(daemon, 0), "it has looked")
+            with at_fault(Locked(daemon.ledger)):
+                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                clock.now = FRIDAY
+                await until(daemon.is_calling, "the pause goes out")
+                await until(daemon.are_paused, "all are paused")
+                assert daemon.read(select(intents)) == []
+                clock.now = FRIDAY + HOUR
+            await until(lambda: is_said(logs, "the ledger is written again"), "it's over")
+            send(signal.SIGTERM)
+            assert await daemon.ended() == 0
+        about = [line for line in logs if line["event"].startswith("the ledger")]
+        assert about == [
+            {
+                "event": "the ledger can't be written: pauses go out and are kept in memory, resumes wait",
+                "log_level": "error",
+                "error": f"{daemon.ledger.name}: database is locked",
+                "what_to_do": "another process holds it: wait for that one, or end it",
+            },
+            {
+                "event": "the ledger is written again, and has all that was done",
+                "log_level": "info",
+                "since": FRIDAY - HOUR,
+            },
+        ]
+        told = [line.partition(" (")[0] for line in all_heard(notifications)]
+        assert [line for line in told if "ledger" in line] == [
+            "STATUS=degraded: the ledger can't be written",
+            "STATUS=the ledger is written again",
+        ]
+        held = daemon.read(select(custody.c.campaign, custody.c.taken_at))
+        assert held == [(CAMPAIGN, FRIDAY)]
+        noted = daemon.read(
+            select(journal.c.at, journal.c.event, journal.c.details).where(journal.c.event.like("led%"))
+        )
+        assert noted == [
+            (FRIDAY - HOUR, "ledger not writable", {"why": f"{daemon.ledger.name}: database is locked"}),
+            (FRIDAY + HOUR, "ledger writable again", {"since": "2026-11-27T15:00:00Z"}),
+        ]
+
+    async def test_the_exceptions_that_were_seen_last_count_on(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        """What the copy in memory has of them may be older."""
+        clock = Clock(FRIDAY)
+        async with living(sandbox, tmp_path, clock) as daemon:
+            await until(daemon.are_paused, "all are paused")
+            with daemon.ledger.writing() as connection:
+                add_override(connection, override(OverrideKind.RESUME, clock, MONDAY, campaign=CAMPAIGN), FRIDAY)
+            await until(lambda: are(daemon, "RUNNING", "PAUSED"), "one is given back")
+            with at_fault(Locked(daemon.ledger)):
+                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                before = lists(sandbox)
+                clock.now += RECHECK
+                await until(lambda: has_more_lists(daemon, before), "it looks again")
+                await asyncio.sleep(0.05)
+        assert [(entry.call, entry.campaign) for entry in posts(sandbox)][2:] == [("run", CAMPAIGN)]
+
+    async def test_at_the_end_it_fails_where_something_is_in_memory_only(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        async with living(sandbox, tmp_path) as daemon:
+            await until(daemon.are_paused, "all are paused")
+            with at_fault(Locked(daemon.ledger)):
+                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                send(signal.SIGTERM)
+                with pytest.raises(LedgerError, match="what was done since it began to fail is in the log only"):
+                    await daemon.ended()
+        assert logs[-1]["event"] == "daemon stopped"
+
+
+async def is_said(logs: list[Any], what: str) -> bool:
+    return any(line["event"].startswith(what) for line in logs)
 
 
 class TestRun:

@@ -18,13 +18,13 @@ from sqlalchemy import select, update
 
 from scheduler import lanes as module
 from scheduler.client import Client
-from scheduler.errors import LedgerError
 from scheduler.lanes import FIRST_BACKOFF, FIRST_GAP, JUST_NOW, LONGEST_BACKOFF, REFUSED_REST, Lane
-from scheduler.ledger import reports, work
+from scheduler.ledger import reports, substitute, work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, Intent, NewIntent, Outcome, Result
 from scheduler.ledger.tables import attempts, intents, journal
 from scheduler.sandbox import Call, Fault, Sandbox, Status, Variants
+from tests.disk_faults import Locked, at_fault, be_impatient
 from tests.scheduler_fakes import (
     CAMPAIGN,
     DAY,
@@ -1186,37 +1186,120 @@ class TestStop:
         assert bench.calls() == []
 
 
-class TestBrokenLedger:
-    async def test_without_a_record_no_call_goes_out(self, bench: Bench) -> None:
-        await bench.queue(new_intent())
-        remove(bench.ledger)
-        with pytest.raises(LedgerError, match="No such file or directory"):
-            await bench.lane.run()
-        assert bench.calls() == []
+class TestUnwrittenLedger:
+    """While the ledger can't be written, pauses go out, and resumes don't."""
 
-    async def test_an_answer_that_cannot_be_recorded_ends_the_lane(self, bench: Bench) -> None:
-        bench.sandbox.add_fault(Fault(effect="delay", delay=timedelta(milliseconds=50)))
-        await bench.queue(new_intent(), new_intent(SECOND_ONE), new_intent(THIRD_ONE))
-        running = asyncio.create_task(bench.lane.run())
-        await until(lambda: has_calls(bench, 1), "the call is under way")
-        await until_claimed(bench, SECOND_ONE)
-        remove(bench.ledger)
-        with pytest.raises(LedgerError):
-            await running
-        # The second one was in the ledger before it broke; no other follows.
-        assert bench.calls() == [("pause", CAMPAIGN), ("pause", SECOND_ONE)]
+    @pytest.fixture(autouse=True)
+    async def quick(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(substitute, "FIRST_GAP", 0.01)
+        await be_impatient(bench.writer)
 
-    async def test_an_expiry_that_cannot_be_recorded_ends_the_lane(self, bench: Bench) -> None:
-        await bench.queue(new_intent(lasts=SECOND))
+    async def is_well(self, bench: Bench) -> None:
+        async def is_written() -> bool:
+            return bench.writer.fault is None
+
+        await until(is_written, "the ledger is written again")
+
+    async def test_a_pause_goes_out_once_and_is_on_record_afterwards(self, bench: Bench, logs: list[Any]) -> None:
+        await bench.queue(new_intent(), new_intent(SECOND_ONE), new_intent(THIRD_ONE, status_before=None))
         bench.clock.move(SECOND)
-        remove(bench.ledger)
-        with pytest.raises(LedgerError):
-            await bench.lane.run()
+        with at_fault(Locked(bench.ledger)):
+            await bench.work()
+            assert bench.writer.fault is not None
+            bench.clock.move(SECOND)
+        await self.is_well(bench)
+        assert [call for call in bench.calls() if call[0] == "pause"] == [
+            ("pause", CAMPAIGN),
+            ("pause", SECOND_ONE),
+            ("pause", THIRD_ONE),
+        ]
+        with bench.ledger.reading() as connection:
+            lines = reports.audit_lines(connection, reports.AuditFilter())
+            held = work.custody_of(connection, "main")
+        assert [(line["campaign"], line["outcome"], line["started_at"]) for line in lines] == [
+            (campaign, "succeeded", FRIDAY + SECOND) for campaign in (CAMPAIGN, SECOND_ONE, THIRD_ONE)
+        ]
+        assert {campaign: each.taken_at for campaign, each in held.items()} == dict.fromkeys(
+            (CAMPAIGN, SECOND_ONE, THIRD_ONE), FRIDAY + SECOND
+        )
+        said = [(line["campaign"], line["status_before"], line["kept_in"]) for line in logs]
+        assert said == [(campaign, "RUNNING", "memory") for campaign in (CAMPAIGN, SECOND_ONE, THIRD_ONE)]
 
+    async def test_what_nobody_has_seen_running_is_paused_and_not_taken(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(effect="drop_before", call="get"))
+        await bench.queue(new_intent(status_before=None))
+        with at_fault(Locked(bench.ledger)):
+            await bench.work()
+        await self.is_well(bench)
+        assert bench.sandbox.campaign(CAMPAIGN).status == "PAUSED"
+        with bench.ledger.reading() as connection:
+            assert work.custody_of(connection, "main") == {}
+            assert [each["campaign"] for each in reports.left_campaigns(connection)] == [CAMPAIGN]
 
-def remove(ledger: Database) -> None:
-    for each in list(ledger.path.parent.iterdir()):
-        each.unlink()
+    async def test_a_resume_waits_holds_nobody_up_and_goes_out_afterwards(self, bench: Bench) -> None:
+        await bench.hold(CAMPAIGN)
+        async with at_work(bench.lane):
+            with at_fault(Locked(bench.ledger)):
+                await bench.writer.do(lambda _: None)
+                await bench.queue(resume(), new_intent(SECOND_ONE, due_at=MONDAY))
+                await until(lambda: has_calls(bench, 1), "the pause goes out")
+                await bench.breathe()
+                assert bench.calls() == [("pause", SECOND_ONE)]
+                assert bench.lane.is_drained
+            await self.is_well(bench)
+            bench.lane.wake()
+            await until(bench.is_settled, "all has ended")
+        assert bench.calls()[1:] == [("get", CAMPAIGN), ("run", CAMPAIGN)]
+        assert {campaign: held.taken_at for campaign, held in (await bench.custody()).items()} == {SECOND_ONE: MONDAY}
+
+    async def test_while_a_resume_waits_the_lane_sleeps(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        looks: list[datetime] = []
+
+        def look() -> datetime:
+            looks.append(MONDAY)
+            return MONDAY
+
+        await bench.hold(CAMPAIGN)
+        await bench.queue(resume())
+        with at_fault(Locked(bench.ledger)):
+            await bench.writer.do(lambda _: None)
+            monkeypatch.setattr(bench.lane, "_now", look)
+            async with at_work(bench.lane):
+                await bench.breathe()
+        # It looks at the clock some times before it sleeps, and when it's stopped; awake, it would thousands of times.
+        assert 0 < len(looks) < 50
+
+    async def test_a_resume_that_was_under_way_to_its_claim_is_not_sent(self, bench: Bench) -> None:
+        bench.sandbox.add_fault(Fault(effect="delay", call="get", delay=timedelta(milliseconds=50)))
+        await bench.hold(CAMPAIGN)
+        await bench.queue(resume())
+        async with at_work(bench.lane):
+            await until(lambda: has_calls(bench, 1), "it looks")
+            with at_fault(Locked(bench.ledger)):
+                await until(lambda: self.is_degraded(bench), "the claim is kept in memory")
+                await bench.breathe()
+                assert bench.calls() == [("get", CAMPAIGN)]
+                assert (await bench.rows())[-1].attempts == 0
+            await self.is_well(bench)
+            bench.lane.wake()
+            await until(bench.is_settled, "all has ended")
+        assert bench.calls() == [("get", CAMPAIGN), ("get", CAMPAIGN), ("run", CAMPAIGN)]
+        assert [number for number, _, _ in await bench.outcomes()] == [1, 1]
+
+    async def is_degraded(self, bench: Bench) -> bool:
+        return bench.writer.fault is not None
+
+    async def test_a_resume_that_waited_too_long_is_ended_and_left_to_a_person(self, bench: Bench) -> None:
+        await bench.hold(CAMPAIGN)
+        await bench.queue(resume())
+        with at_fault(Locked(bench.ledger)):
+            await bench.writer.do(lambda _: None)
+            bench.clock.move(DAY)
+            await bench.work()
+        await self.is_well(bench)
+        assert bench.calls() == []
+        with bench.ledger.reading() as connection:
+            assert [each["campaign"] for each in reports.left_campaigns(connection)] == [CAMPAIGN]
 
 
 Prepare = Callable[[Bench], Awaitable[None]]

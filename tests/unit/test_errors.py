@@ -8,6 +8,7 @@ from scheduler.errors import (
     CurfewError,
     KeyRefused,
     LedgerError,
+    LedgerFault,
     LedgerInUse,
     NeverAgain,
     RateLimited,
@@ -44,6 +45,7 @@ def test_a_wrong_file_has_one_line_for_each_problem() -> None:
     [
         (CurfewError, 1),
         (LedgerError, 1),
+        (LedgerFault, 1),
         (LedgerInUse, 1),
         (ApiError, 1),
         (WrongUse, 2),

@@ -20,7 +20,7 @@ from scheduler.ledger import calls, reports, work
 from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.records import Custody, Intent, Known, Outcome, Result, Seen, State, error_text
 from scheduler.ledger.reports import AuditFilter
-from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, campaigns, custody, daemons, intents, journal
+from scheduler.ledger.tables import AUDIT_COLUMNS, REVISION, attempts, campaigns, custody, daemons, intents, journal
 from tests.conftest import NewLedger
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume, writing_to
 
@@ -1063,18 +1063,20 @@ class TestFiles:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(
-        ("change", "found"),
+        ("change", "found", "advice"),
         [
-            ("DROP TABLE alembic_version", "None"),
-            ("DELETE FROM alembic_version", "None"),
-            ("UPDATE alembic_version SET version_num = '0000'", "0000"),
-            ("UPDATE alembic_version SET version_num = '9999'", "9999"),
+            ("DROP TABLE alembic_version", "None", "run `curfew db upgrade`"),
+            ("DELETE FROM alembic_version", "None", "run `curfew db upgrade`"),
+            ("UPDATE alembic_version SET version_num = '0000'", "0000", "run `curfew db upgrade`"),
+            ("UPDATE alembic_version SET version_num = '9999'", "9999", "a newer Curfew has made it: install that one"),
         ],
     )
-    def test_a_ledger_of_another_revision_is_not_read(self, ledger: Database, change: str, found: str) -> None:
+    def test_a_ledger_of_another_revision_is_not_read(
+        self, ledger: Database, change: str, found: str, advice: str
+    ) -> None:
         with ledger.writing() as connection:
             connection.execute(text(change))
-        with pytest.raises(LedgerError, match=f"revision {found}, and this version reads .*`curfew db upgrade`"):
+        with pytest.raises(LedgerError, match=f"revision {found}, and this version reads {REVISION}; {advice}"):
             read(ledger)
 
     @pytest.mark.parametrize("use", ["write", "read"])

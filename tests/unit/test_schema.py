@@ -1,7 +1,8 @@
 """The migrations: one head, equal to the tables, up and down, and refused where they're newer than we are."""
 
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -140,10 +141,21 @@ def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(database: Databa
     with pytest.raises(LedgerError) as caught:
         schema.upgrade(database)
     assert str(caught.value).startswith(
-        f"{database.name}: revision 9999 is none that this version knows; the ledger was made by a newer Curfew"
+        f"{database.name}: revision 9999 is none that this version knows, whose newest is {tables.REVISION}; "
+        "a newer Curfew has made it: install that one, or put back a backup of before with `curfew db restore`"
     )
     with database.writing() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+
+
+def test_one_that_is_up_to_date_is_not_written(tmp_path: Path) -> None:
+    """It may be locked, full, or for reading only."""
+    database = Database(f"sqlite:///{tmp_path}/curfew.db")
+    database.create()
+    schema.upgrade(database)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert schema.upgrade(database) == (tables.REVISION, tables.REVISION)
 
 
 def test_a_database_of_something_else_is_left_as_it_was(database: Database) -> None:
