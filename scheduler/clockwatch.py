@@ -60,7 +60,7 @@ def jump(by: timedelta) -> Disturbance | None:
 
 
 class ClockWatch:
-    """Looks at the clocks, every two seconds.
+    """Looks at the clocks, every two seconds, and finds what has happened to them since it was made.
 
     `when_disturbed` is called with what has happened, once it's in the journal; `look` at each look.
     """
@@ -79,6 +79,7 @@ class ClockWatch:
         self._clocks = clocks
         self._when_disturbed = when_disturbed
         self._look = look
+        self._before = clocks()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look until `stop` is set.
@@ -86,15 +87,14 @@ class ClockWatch:
         Raises:
             LedgerError: the ledger can't be written.
         """
-        before = self._clocks()
         while not stop.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK.total_seconds()):
                     await stop.wait()
             after = self._clocks()
-            for each in disturbances(before, after):
+            for each in disturbances(self._before, after):
                 await self._tell(each)
-            before = after
+            self._before = after
             await self._look(self._now())
 
     async def _tell(self, found: Disturbance) -> None:

@@ -259,13 +259,15 @@ class Daemon:
                     await self._stop.wait()
 
     async def _work(self, parts: InForce, writer: Writer) -> None:
+        # Whatever is done from here on goes by a clock that's watched.
+        clock_watch = self._clock_watch(parts, writer)
         reload = Reload(parts, writer, self._environment, self._now)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.ask)
         try:
             if not self._stop.is_set():
                 await parts.accounts.use(self._settings, parts.rules.ruleset, parts.rules.since)
                 self._crew.begin(self._look_for_exceptions(parts), "exceptions")
-                self._crew.begin(self._clock_watch(parts, writer).run(self._stop), "clocks")
+                self._crew.begin(clock_watch.run(self._stop), "clocks")
                 self._crew.begin(self._zone_watch(parts, writer, reload).run(self._stop), "zone data")
                 self._aside.begin(reload.run(), "reload")
             await self._stop.wait()

@@ -134,6 +134,7 @@ class TestClock:
             clock.show(1.5 * HOUR)
             wait_until(lambda: are(sandbox, "PAUSED"), "both are paused")
             wait_until(lambda: held(tmp_path) == [FIRST, FIRST + 1], "both are held")
+            wait_until(lambda: len(journalled(tmp_path, "clock jumped")) == 1, "the step is in the journal")
             clock.show(timedelta())
             wait_until(lambda: len(journalled(tmp_path, "clock jumped")) == 2, "both steps are in the journal")
             # The window comes again, and nothing is left to do.
@@ -142,6 +143,7 @@ class TestClock:
             assert are(sandbox, "PAUSED")
             clock.show(2.5 * HOUR)
             wait_until(lambda: are(sandbox, "RUNNING"), "both are given back")
+            wait_until(lambda: len(journalled(tmp_path, "clock jumped")) == 4, "and the fourth")
             wait_until(lambda: held(tmp_path) == [], "nothing is owed")
             stop(daemon)
         ways = [(round(each["by_seconds"]), each["direction"]) for each in journalled(tmp_path, "clock jumped")]

@@ -474,6 +474,15 @@ class TestClock:
         assert {"event": "clock jumped", "log_level": "warning", **facts} in logs
         assert lives.journalled("clock jumped") == [facts]
 
+    async def test_one_that_was_set_right_after_the_start_is_told_too(self, lives: Lives) -> None:
+        """The first list is had before anything else, and takes a while."""
+        lives.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=200), times=1))
+        async with lives.living(BEFORE):
+            await until(lambda: has_calls(lives), "it asks for the list")
+            lives.clock.now = FRIDAY
+            await until(lambda: are(lives, "PAUSED", "PAUSED"), "both are paused")
+            await until(lambda: is_journalled(lives, "clock jumped"), "it's in the journal")
+
     async def test_one_that_was_put_back_acts_on_no_edge_again(self, lives: Lives) -> None:
         clocks = Clocks(lives.clock)
         async with lives.living(FRIDAY, clocks=clocks):
@@ -541,6 +550,10 @@ class TestClock:
         await lives.live(FRIDAY - DAY + HOUR)
         assert lives.journalled("clock jumped") == [facts]
         assert lives.statuses() == ["PAUSED", "PAUSED"]
+
+
+async def has_calls(lives: Lives) -> bool:
+    return bool(lives.sandbox.log)
 
 
 async def are(lives: Lives, *statuses: str) -> bool:
