@@ -12,7 +12,11 @@ from tests.proof.chaos.clock import utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """One process, in true time. `ready_at` is when it said so; `exit_code` that of one that we haven't killed."""
+    """One process, in true time.
+
+    `ready_at` is when it said so; `exit_code` that of one that we haven't killed; `degraded` how often it went on
+    without its disk.
+    """
 
     number: int
     started_at: datetime
@@ -21,6 +25,11 @@ class Life:
     is_killed: bool = False
     exit_code: int | None = None
     last_words: str = ""
+    degraded: int = 0
+
+
+_DEGRADED = "the ledger can't be written: pauses go out"
+_WELL_AGAIN = "the ledger is written again"
 
 
 class SupervisedDaemon:
@@ -55,6 +64,11 @@ class SupervisedDaemon:
             self._note(ready_at=utc_now())
         if not self.is_alive:
             self._end(is_killed=False)
+
+    def is_degraded(self) -> bool:
+        """Whether it goes on in memory, without its disk: what it has done so far would be lost with it."""
+        words = "" if self._process is None else self._process.log.read_text(errors="replace")
+        return words.count(_DEGRADED) > words.count(_WELL_AGAIN)
 
     def kill(self) -> None:
         """End it as a power cut would, in the middle of whatever it does."""
@@ -93,7 +107,11 @@ class SupervisedDaemon:
         words = process.log.read_text(errors="replace")
         process.close()
         self._note(
-            ended_at=utc_now(), is_killed=is_killed, exit_code=None if is_killed else code, last_words=words[-3000:]
+            ended_at=utc_now(),
+            is_killed=is_killed,
+            exit_code=None if is_killed else code,
+            last_words=words[-3000:],
+            degraded=words.count(_DEGRADED),
         )
 
     def _note(self, **values: object) -> None:

@@ -65,7 +65,8 @@ def _rows(played: Played, verdict: Verdict, lasted: timedelta) -> Iterator[tuple
     in_calls = sum(_is_in_a_call(life, history.calls) for life in killed)
     starting = sum(life.ready_at is None for life in killed)
     yield "kills (SIGKILL)", f"{len(killed)}: {starting} while it started, {in_calls} in the middle of a call"
-    yield "ended by itself on a full disk", sum(life.exit_code == 1 for life in played.lives)
+    yield "went on without its disk", f"{sum(life.degraded for life in played.lives)} times"
+    yield "not started on a full disk", sum(life.exit_code == 1 for life in played.lives)
     yield "not started by a wrong file", sum(life.exit_code == 2 for life in played.lives)
     yield "faults of the API", _listed(tally.faults)
     steps = [ahead for _, ahead in history.clock.steps]

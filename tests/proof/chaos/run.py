@@ -214,7 +214,9 @@ class Run:
             self._death = next(ends)
         if self._may_die_since is None and self._has_come(self._death):
             self._may_die_since = time.monotonic()
-        if self._may_die_since is not None and time.monotonic() >= self._may_die_since + self._death.seconds:
+        is_due = self._may_die_since is not None and time.monotonic() >= self._may_die_since + self._death.seconds
+        # What is kept in memory alone is lost with the process: that's no promise of ours.
+        if is_due and not self._daemon.is_degraded():
             if self._death.is_stop:
                 self._daemon.stop()
             else:
@@ -299,6 +301,9 @@ class Run:
         self._empty_disk()
         self._versions.mend()
         self._keep_alive()
+        while self._daemon.is_degraded():
+            self._keep_alive()
+            time.sleep(_STEP)
         if number % 3 == 0 and self._daemon.life.ready_at is not None:
             self._daemon.stop()
         elif number % 3 == 1:

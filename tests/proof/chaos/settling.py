@@ -51,6 +51,8 @@ class Settling:
         self._versions.look()
         if self._daemon.life.ready_at is None or not self._daemon.is_alive:
             yield "the daemon isn't up"
+        if self._daemon.is_degraded():
+            yield "the daemon goes on without its disk"
         if not self._versions.is_taken_up(_LOADED_FOR):
             yield "the newest version of the file isn't loaded"
         log = self._sandbox.ask("GET", f"log?after={after}")
