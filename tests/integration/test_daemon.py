@@ -721,7 +721,8 @@ class TestUnwrittenLedger:
                 await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
                 clock.now = FRIDAY
                 await until(daemon.is_calling, "the pause goes out")
-                await until(daemon.are_paused, "all are paused")
+                await until(lambda: is_said(logs, "pause succeeded"), "the pause is answered")
+                assert await daemon.are_paused()
                 assert daemon.read(select(intents)) == []
                 clock.now = FRIDAY + HOUR
             await until(lambda: is_said(logs, "the ledger is written again"), "it's over")
