@@ -146,7 +146,9 @@ def _may_have_been_ours(evidence: Evidence, key: Key, stop: Change) -> bool:
     shown = evidence.clock.shows(stop.until)
     intents = evidence.intents_of.get((key, "pause"), ())
     attempts = (attempt for intent in intents for attempt in evidence.attempts_of.get(intent.id, ()))
-    last = max((each for each in attempts if each.started_at <= shown), key=lambda each: each.started_at, default=None)
+    # What found it paused without a call of its own has settled nothing.
+    called = (each for each in attempts if each.outcome != "succeeded" or each.http_status is not None)
+    last = max((each for each in called if each.started_at <= shown), key=lambda each: each.started_at, default=None)
     return last is not None and last.outcome in {"interrupted", "retried"}
 
 

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -103,10 +103,10 @@ class TestScript:
         kept = [each for each in everything if each.kind not in {"step", "act"}]
         assert [(each.at, each.kind) for each in without] == [(each.at, each.kind) for each in kept]
 
-    def test_after_a_few_kills_a_life_is_told_to_end(self) -> None:
-        ends = [death.is_stop for death in islice(deaths(random.Random(7)), 100)]  # noqa: S311
-        assert 15 < sum(ends) < 40
-        assert not any(one and other for one, other in pairwise(ends))
+    def test_lives_end_at_every_kind_of_moment(self) -> None:
+        ends = list(islice(deaths(random.Random(7)), 100))  # noqa: S311
+        assert {each.after for each in ends} == {"start", "ready", "call"}
+        assert 30 < sum(each.after == "call" for each in ends) < 70
 
 
 class TestClock:

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from tests.acceptance.processes import DaemonProcess
@@ -95,6 +96,10 @@ class SupervisedDaemon:
             return False
         tasks = Path(f"/proc/{self._process.process.pid}/task").glob("*/stat")
         return all(task.read_text().rpartition(")")[2].split()[0] == "S" for task in tasks)
+
+    def kills_in_a_row(self) -> int:
+        """How many lives right before the present one were killed, one after the other."""
+        return sum(1 for _ in takewhile(lambda life: life.is_killed, reversed(self.lives[:-1])))
 
     def life_at(self, at: datetime) -> int:
         """The number of the life that made a call at an instant: a restart takes longer than a request is under way."""

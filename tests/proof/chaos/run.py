@@ -217,13 +217,20 @@ class Run:
         is_due = self._may_die_since is not None and time.monotonic() >= self._may_die_since + self._death.seconds
         # What is kept in memory alone is lost with the process: that's no promise of ours.
         if is_due and not self._daemon.is_degraded():
-            if self._death.is_stop:
-                self._daemon.stop()
-            else:
+            if self._daemon.kills_in_a_row() < self._death.kills_in_a_row:
                 self._daemon.kill()
+            else:
+                self._stop()
             time.sleep(self._death.down_seconds)
             self._death = None
             self._start()
+
+    def _stop(self) -> None:
+        """Have it end in good order; one that doesn't listen to signals yet ends by them as any program does."""
+        while self._daemon.is_alive and self._daemon.life.ready_at is None:
+            self._daemon.look()
+            time.sleep(_STEP)
+        self._daemon.stop()
 
     def _has_come(self, death: Death) -> bool:
         """Whether the moment has come after which the present life is to end."""
@@ -304,8 +311,8 @@ class Run:
         while self._daemon.is_degraded():
             self._keep_alive()
             time.sleep(_STEP)
-        if number % 3 == 0 and self._daemon.life.ready_at is not None:
-            self._daemon.stop()
+        if number % 3 == 0:
+            self._stop()
         elif number % 3 == 1:
             self._daemon.kill()
         self._death = None

@@ -17,7 +17,7 @@ FIRST_CAMPAIGN: Final = 1000001
 # How long a life goes on at most after its READY, where it's to end after calls that don't come.
 PATIENCE: Final = timedelta(seconds=4)
 # From the fourth on, a start after kills makes no call for a second, then for two, then for four.
-KILLS_IN_A_ROW: Final = (2, 3, 3, 4, 5)
+KILLS_IN_A_ROW: Final = (2, 2, 3, 3, 4)
 # How the sandbox spoils a call; in foul weather each has a chance of its own.
 EFFECTS: Final[dict[str, dict[str, Any]]] = {
     "500": {"effect": "status", "status": 500},
@@ -45,14 +45,15 @@ Moment = Literal["start", "ready", "call"]
 class Death:
     """When a life is to be ended: so many seconds after its start, after its READY, or after its nth pause or resume.
 
-    It's started again after `down_seconds`. `is_stop`: it's told to end, and not killed.
+    It's started again after `down_seconds`. Where so many before it were killed one after the other as `kills_in_a_row`
+    says, it's told to end, and isn't killed.
     """
 
     after: Moment
     seconds: float
     calls: int
     down_seconds: float
-    is_stop: bool
+    kills_in_a_row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +179,13 @@ def _weather(chance: random.Random) -> dict[str, Any]:
 
 
 def deaths(chance: random.Random) -> Iterator[Death]:
-    """How each life ends, without end: some while they start, half of them in or after a call.
-
-    After a few kills in a row one is told to end: the daemon waits longer and longer at its start after each crash.
-    """
+    """How each life ends, without end: some while they start, half of them in or after a call."""
     moments: tuple[Moment, ...] = ("start", "ready", "ready", "call", "call", "call")
-    in_a_row = 0
     while True:
-        is_stop = in_a_row >= chance.choice(KILLS_IN_A_ROW)
-        in_a_row = 0 if is_stop else in_a_row + 1
-        after = "ready" if is_stop else chance.choice(moments)
+        after = chance.choice(moments)
         seconds = {"start": chance.uniform(0, 1), "ready": chance.uniform(0, 2.5), "call": chance.uniform(0, 0.05)}
         down = chance.uniform(0.5, 4) if chance.random() < 0.12 else 0.0
-        yield Death(after, seconds[after], chance.randint(1, 15), down, is_stop)
+        yield Death(after, seconds[after], chance.randint(1, 15), down, chance.choice(KILLS_IN_A_ROW))
 
 
 def edited(file: RuleFile, now: datetime, chance: random.Random) -> tuple[str, RuleFile]:
