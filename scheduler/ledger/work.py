@@ -316,7 +316,7 @@ def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: 
     """
     claim = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
     if intent.action is Action.RESUME:
-        claim = claim.where(select(custody).where(_is_owed(intent.account, intent.campaign)).exists())
+        claim = claim.where(select(custody).where(_is_owed_by(intent)).exists())
     values = {
         "state": State.CALLING,
         "claimed_by": claimed_by,
@@ -378,7 +378,7 @@ def finish_attempt(
 
 def release(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:
     """Owe a campaign nothing any more; False where we didn't."""
-    gone = connection.execute(delete(custody).where(_is_owed(held.account, held.campaign))).rowcount == 1
+    gone = connection.execute(delete(custody).where(_is_owed_by(held))).rowcount == 1
     if gone:
         note(connection, now, "custody released", account=held.account, campaign=held.campaign, details={"why": reason})
     return gone
@@ -389,7 +389,7 @@ def leave(connection: Connection, held: Custody | Intent, reason: str, now: date
 
     It's never given back from here on: `take_up` ends it, or a pause that takes it anew.
     """
-    owed_still = update(custody).where(_is_owed(held.account, held.campaign))
+    owed_still = update(custody).where(_is_owed_by(held))
     is_left = connection.execute(owed_still.values(left_at=now, left_because=reason)).rowcount == 1
     if is_left:
         note(connection, now, "custody released", account=held.account, campaign=held.campaign, details={"why": reason})
@@ -574,5 +574,8 @@ def _is(table: Any, account: str, campaign: int) -> Any:
     return and_(table.c.account == account, table.c.campaign == campaign)
 
 
-def _is_owed(account: str, campaign: int) -> Any:
-    return and_(_is(custody, account, campaign), custody.c.left_at.is_(None))
+def _is_owed_by(held: Custody | Intent) -> Any:
+    """The debt that is held, or that a resume is for: a later window may have taken the campaign anew since."""
+    paused = intents.alias()
+    due_at = select(paused.c.due_at).where(paused.c.id == custody.c.intent_id).scalar_subquery()
+    return and_(_is(custody, held.account, held.campaign), custody.c.left_at.is_(None), due_at <= held.due_at)

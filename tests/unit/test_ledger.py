@@ -591,6 +591,34 @@ class TestCustody:
             attempt(connection, intent, result, MONDAY)
             assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
 
+    @pytest.mark.parametrize("end", ["expired", "refused", "skipped"])
+    def test_an_old_resume_does_not_end_a_debt_that_a_later_window_has_made(self, ledger: Database, end: str) -> None:
+        """It may have waited for days, while no daemon ran, and the pause of now goes first."""
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            old = work.record_intent(connection, resume(), MONDAY)
+            assert old is not None
+            number = work.start_attempt(connection, old, "me", MONDAY) if end != "expired" else None
+            later = recorded(connection, due_at=FRIDAY + 7 * DAY)
+            attempt(connection, later, SUCCEEDED, FRIDAY + 7 * DAY)
+            if number is None:
+                assert work.expire(connection, old, State.MISSED, "late", FRIDAY + 7 * DAY)
+            else:
+                outcome = Outcome.FAILED if end == "refused" else Outcome.SKIPPED
+                work.finish_attempt(connection, old, number, Result(outcome=outcome), FRIDAY + 7 * DAY)
+            assert work.custody_of(connection, "main")[CAMPAIGN].due_at == later.due_at
+            assert reports.left_campaigns(connection) == []
+
+    def test_an_old_resume_is_not_made_for_it_either(self, ledger: Database) -> None:
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection), SUCCEEDED)
+            old = work.record_intent(connection, resume(), MONDAY)
+            assert old is not None
+            attempt(connection, recorded(connection, due_at=MONDAY + HOUR), SUCCEEDED, MONDAY + HOUR)
+            assert work.start_attempt(connection, old, "me", MONDAY + HOUR) is None
+            row = the(connection, intents, id=old.id)
+        assert (row.state, row.reason) == ("skipped", "it isn't in our custody any more")
+
     def test_a_release_is_noted_once(self, ledger: Database) -> None:
         with ledger.writing() as connection:
             attempt(connection, recorded(connection), SUCCEEDED)
