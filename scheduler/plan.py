@@ -375,6 +375,12 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
     if why_stay is not None:
         if _left_paused(situation, custody):
             yield Release(custody, why_stay)
+        elif span is not None and situation.status not in {None, Status.PAUSED, Status.RUNNING}:
+            # Somebody has done something to it: if it's paused again by the end, that was somebody else.
+            owed = replace(_pause_intent(situation, span, situation.now), action=Action.RESUME, owes_resume=False)
+            touched = f"not paused ({situation.status})"
+            yield Decided(owed, State.SKIPPED, touched)
+            yield Release(custody, touched)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]
     if pending := [each for each in resumes if each.state in _OPEN]:

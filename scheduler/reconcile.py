@@ -277,7 +277,8 @@ class Reconciler:
         changed = await self._writer.do(lambda connection: work.last_changes(connection, self._account, now - LIST_LAG))
         paused = {*custody, *(campaign for campaign, action in changed.items() if action is Action.PAUSE)}
         doubted = {Status.RUNNING.value: paused, Status.PAUSED.value: changed.keys() - paused}
-        found: dict[int, str | None] = {each.id: None for each in campaigns if each.id in doubted.get(each.status, ())}
+        asked = (each.id for each in campaigns if each.id in doubted.get(each.status, custody))
+        found: dict[int, str | None] = dict.fromkeys(asked)
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
                 for campaign in found:

@@ -1438,3 +1438,18 @@ class TestResumeThatWaits:
             "succeeded",
             "it runs, most likely by an earlier attempt, whose answer was lost",
         )
+
+
+class TestTouched:
+    """What somebody has had a hand in while we held it is that person's."""
+
+    async def test_what_was_edited_and_paused_again_is_not_given_back(self, bench: Bench) -> None:
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.start()
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.campaign(CAMPAIGN).status = "EDITED"
+        await bench.run(reconciler, SATURDAY)
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(reconciler, MONDAY)
+        assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded"), (CAMPAIGN, "resume", "skipped")]
+        assert (bench.statuses()[0], await bench.custody()) == ("PAUSED", {})

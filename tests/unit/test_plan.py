@@ -314,8 +314,8 @@ class TestWithoutEffect:
             Again("main", futile, NO_EFFECT)
         ]
 
-    @pytest.mark.parametrize("status", ["PAUSED", "COMPLETED", None])
-    def test_what_does_not_run_or_cannot_be_asked_is_left_as_it_is(self, status: str | None) -> None:
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_what_is_paused_or_cannot_be_asked_is_left_as_it_is(self, status: str | None) -> None:
         futile = known(State.SUCCEEDED, unconfirmed_after=1)
         assert planned(WEEKEND, FRIDAY + MINUTE, status, futile, custody=held()) == []
 
@@ -643,6 +643,15 @@ class TestGiveBack:
         assert isinstance(skip, Decided)
         assert (skip.state, skip.reason, skip.intent.action) == (State.SKIPPED, reason, Action.RESUME)
         assert release == Release(held(), reason)
+
+    @pytest.mark.parametrize("status", IDLE)
+    def test_what_somebody_has_touched_in_the_window_is_no_longer_ours(self, status: str) -> None:
+        """Paused again by the window's end, it would look like our own pause."""
+        skip, release = planned(WEEKEND, SATURDAY, status, known(State.SUCCEEDED), custody=held())
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason) == (State.SKIPPED, f"not paused ({status})")
+        assert (skip.intent.action, skip.intent.due_at, skip.intent.owes_resume) == (Action.RESUME, SATURDAY, False)
+        assert release == Release(held(), f"not paused ({status})")
 
     @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
     @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
