@@ -374,6 +374,9 @@ def finish_attempt(
         end(connection, intent, result.reason or "nothing was to be resumed", now)
     elif intent.action is Action.RESUME and result.outcome is Outcome.FAILED:
         leave(connection, intent, "it can't be resumed; left paused for a person to resume", now)
+    elif result.outcome is Outcome.FAILED:
+        # It may be refused since an earlier call has paused it.
+        _owe_in_doubt(connection, intent, now)
 
 
 def release(connection: Connection, held: Custody | Intent, reason: str, now: datetime) -> bool:

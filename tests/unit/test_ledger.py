@@ -591,6 +591,20 @@ class TestCustody:
             attempt(connection, intent, result, MONDAY)
             assert list(work.custody_of(connection, "main")) == [CAMPAIGN]
 
+    @staticmethod
+    def lost(connection: Connection, **about: Any) -> Intent:
+        """A pause whose call may have arrived: nobody has heard."""
+        attempt(connection, recorded(connection, **about), replace(RETRIED, may_have_acted=True))
+        (waiting,) = work.open_intents(connection, "main")
+        return waiting
+
+    def test_a_pause_that_is_refused_after_a_call_that_may_have_arrived_is_owed(self, ledger: Database) -> None:
+        """It may be refused since that call has paused it."""
+        with ledger.writing() as connection:
+            attempt(connection, self.lost(connection), Result(outcome=Outcome.FAILED, http_status=409), MONDAY)
+            (held,) = work.custody_of(connection, "main").values()
+        assert (held.campaign, held.due_at, held.is_in_doubt) == (CAMPAIGN, FRIDAY, True)
+
     @pytest.mark.parametrize("end", ["expired", "refused", "skipped"])
     def test_an_old_resume_does_not_end_a_debt_that_a_later_window_has_made(self, ledger: Database, end: str) -> None:
         """It may have waited for days, while no daemon ran, and the pause of now goes first."""
