@@ -118,7 +118,7 @@ class TestMaking:
         ledger = Database(server_url)
         schema.make(ledger)
         write(ledger, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
-        with pytest.raises(LedgerError, match="made by a newer Curfew"):
+        with pytest.raises(LedgerError, match="a newer Curfew has made it"):
             schema.make(ledger)
 
     def test_a_database_with_nothing_in_it_is_no_ledger_yet(self, server_url: str) -> None:
