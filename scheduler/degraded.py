@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from scheduler import systemd
 from scheduler.errors import LedgerFault
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Writer
 from scheduler.logs import logger
+
+# What the log and the journal call it.
+_BEGINS: Final = "ledger not writable"
+_IS_OVER: Final = "ledger writable again"
+_MEANWHILE: Final = "pauses go out, and are kept in memory and in this log; resumes wait"
 
 _log = logger()
 
@@ -35,18 +41,14 @@ class Degraded:
 
     def _begins(self, fault: LedgerFault, now: datetime) -> None:
         self._since = self._since or now
-        _log.error(
-            "the ledger can't be written: pauses go out and are kept in memory, resumes wait",
-            error=fault.why,
-            what_to_do=fault.advice,
-        )
+        _log.error(_BEGINS, error=fault.why, meanwhile=_MEANWHILE, what_to_do=fault.advice)
         systemd.status(degraded_text(fault))
-        self._note(now, "ledger not writable", {"why": fault.why})
+        self._note(now, _BEGINS, {"why": fault.why})
 
     def _is_over(self, now: datetime) -> None:
-        _log.info("the ledger is written again, and has all that was done", since=self._since)
+        _log.info(_IS_OVER, since=self._since, records="all are in it")
         systemd.status("the ledger is written again")
-        self._note(now, "ledger writable again", {"since": f"{self._since:%Y-%m-%dT%H:%M:%SZ}"})
+        self._note(now, _IS_OVER, {"since": f"{self._since:%Y-%m-%dT%H:%M:%SZ}"})
         self._since = None
         self.when_over("the ledger")
 

@@ -51,7 +51,7 @@ def all_paused(sandbox: SandboxProcess) -> bool:
 
 
 def is_written_again(daemon: DaemonProcess) -> bool:
-    return "the ledger is written again" in daemon.log.read_text()
+    return "ledger writable again" in daemon.log.read_text()
 
 
 def journal(folder: Path) -> list[str]:
@@ -72,7 +72,7 @@ def test_on_a_broken_disk_the_pauses_of_an_edge_go_out_and_are_on_record_afterwa
         wait_until(lambda: is_written_again(daemon), "the ledger is written again")
         check_the_records(curfew.rows("audit", tmp_path), sandbox, edge, freed)
         assert [held["campaign"] for held in curfew.rows("status", tmp_path)[0]["custody"]] == [FIRST, SECOND, THIRD]
-        said = [line for line in daemon.log.read_text().splitlines() if "the ledger" in line]
+        said = [line for line in daemon.log.read_text().splitlines() if "] ledger " in line]
         assert ["[error" in line for line in said] == [True, False]
         assert "disk I/O error" in said[0]
         assert "look at its disk" in said[0]
@@ -166,8 +166,10 @@ def test_on_a_full_disk_pauses_go_out_and_resumes_wait_for_room(
         *((campaign, 1, "succeeded") for campaign in (FIRST, SECOND, THIRD)),
     ]
     assert len(sandbox.posts()) == 6
-    assert log.count("database or disk is full' what_to_do='make room on its disk'") == 1
-    assert log.count("the ledger is written again") == 1
+    (said,) = [line for line in log.splitlines() if "] ledger not writable" in line]
+    assert "database or disk is full" in said
+    assert said.endswith("what_to_do='make room on its disk'")
+    assert log.count("] ledger writable again") == 1
 
 
 def fill(path: Path) -> None:

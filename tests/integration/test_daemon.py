@@ -718,28 +718,30 @@ class TestUnwrittenLedger:
         async with living(sandbox, tmp_path, clock) as daemon:
             await until(lambda: has_more_lists(daemon, 0), "it has looked")
             with at_fault(Locked(daemon.ledger)):
-                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                await until(lambda: is_said(logs, "ledger not writable"), "it's noticed")
                 clock.now = FRIDAY
                 await until(daemon.is_calling, "the pause goes out")
                 await until(lambda: is_said(logs, "pause succeeded"), "the pause is answered")
                 assert await daemon.are_paused()
                 assert daemon.read(select(intents)) == []
                 clock.now = FRIDAY + HOUR
-            await until(lambda: is_said(logs, "the ledger is written again"), "it's over")
+            await until(lambda: is_said(logs, "ledger writable again"), "it's over")
             send(signal.SIGTERM)
             assert await daemon.ended() == 0
-        about = [line for line in logs if line["event"].startswith("the ledger")]
+        about = [line for line in logs if line["event"].startswith("ledger")]
         assert about == [
             {
-                "event": "the ledger can't be written: pauses go out and are kept in memory, resumes wait",
+                "event": "ledger not writable",
                 "log_level": "error",
                 "error": f"{daemon.ledger.name}: database is locked",
+                "meanwhile": "pauses go out, and are kept in memory and in this log; resumes wait",
                 "what_to_do": "another process holds it: wait for that one, or end it",
             },
             {
-                "event": "the ledger is written again, and has all that was done",
+                "event": "ledger writable again",
                 "log_level": "info",
                 "since": FRIDAY - HOUR,
+                "records": "all are in it",
             },
         ]
         told = [line.partition(" (")[0] for line in all_heard(notifications)]
@@ -768,7 +770,7 @@ class TestUnwrittenLedger:
                 add_override(connection, override(OverrideKind.RESUME, clock, MONDAY, campaign=CAMPAIGN), FRIDAY)
             await until(lambda: are(daemon, "RUNNING", "PAUSED"), "one is given back")
             with at_fault(Locked(daemon.ledger)):
-                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                await until(lambda: is_said(logs, "ledger not writable"), "it's noticed")
                 before = lists(sandbox)
                 clock.now += RECHECK
                 await until(lambda: has_more_lists(daemon, before), "it looks again")
@@ -781,7 +783,7 @@ class TestUnwrittenLedger:
         async with living(sandbox, tmp_path) as daemon:
             await until(daemon.are_paused, "all are paused")
             with at_fault(Locked(daemon.ledger)):
-                await until(lambda: is_said(logs, "the ledger can't be written"), "it's noticed")
+                await until(lambda: is_said(logs, "ledger not writable"), "it's noticed")
                 send(signal.SIGTERM)
                 with pytest.raises(LedgerError, match="what was done since it began to fail is in the log only"):
                     await daemon.ended()

@@ -22,6 +22,7 @@ from scheduler.ledger import mirror, substitute, work
 from scheduler.ledger.calls import End, Start, end_attempts, give_back, start_attempts
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Outcome, Result, Seen, State
+from scheduler.ledger.tables import metadata
 from tests.disk_faults import EVERYWHERE, Fault, Gone, Locked, Unwritable, at_fault, be_impatient
 from tests.scheduler_fakes import CAMPAIGN, FRIDAY, HOUR, MINUTE, ledger_in, new_intent, until, writing_to
 
@@ -283,7 +284,7 @@ class Story:
         assert isinstance(failed, ZeroDivisionError)
 
 
-TABLES = ("intents", "attempts", "custody", "campaigns", "journal", "audit")
+TABLES = (*metadata.tables, "audit")
 
 
 class TestLaw:
