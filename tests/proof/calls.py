@@ -36,8 +36,8 @@ def _after_success(tried: Sequence[Tried]) -> Iterator[tuple[Tried, Call]]:
     for each in tried:
         if success is not None and each.call is not None:
             yield success, each.call
-        if each.attempt.outcome == "succeeded":
-            success = each
+        # After one whose answer was lost, nobody knows any more what its campaign does.
+        success = each if each.attempt.outcome == "succeeded" else None
 
 
 def number_marked(evidence: Evidence) -> int:

@@ -339,6 +339,19 @@ def a_call_whose_answer_was_lost_and_that_was_found_to_have_worked() -> Story:
     return story.settle(15)
 
 
+def a_pause_without_effect_that_is_tried_again_and_whose_answer_is_lost() -> Story:
+    story = Story(WINDOW)
+    pause = story.pause(10, 20)
+    story.person(11, RUNNING)
+    story.call("list", 12)
+    story.call("pause", 12.1, status=500, fault="status_after")
+    story.attempt(pause, 12.1, "retried", 500)
+    story.call("pause", 13)
+    story.attempt(pause, 13, "succeeded", 200)
+    story.owes(pause)
+    return story.settle(15)
+
+
 def a_person_who_resumes_inside_the_window() -> Story:
     story = Story(WINDOW)
     story.change(story.pause(10, 20), confirmed_at=at(11))
@@ -507,6 +520,7 @@ GOOD = [
     a_good_run,
     a_call_that_was_cut_off_and_sent_again,
     a_call_whose_answer_was_lost_and_that_was_found_to_have_worked,
+    a_pause_without_effect_that_is_tried_again_and_whose_answer_is_lost,
     a_person_who_resumes_inside_the_window,
     a_person_whose_acts_nobody_could_see,
     a_person_who_pauses_while_our_pause_is_on_its_way,
