@@ -495,6 +495,35 @@ def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
     return story.settle(27)
 
 
+def a_clock_that_is_put_back_after_a_failure() -> Story:
+    story = Story(WINDOW)
+    story.call("list", 9)
+    story.intent("pause", 10, 20, state="failed", reason="given up", decided_at=at(20))
+    story.call("list", 20)
+    story.steps.append((at(21), timedelta(minutes=-10)))
+    story.call("list", 22)
+    return story.settle(23)
+
+
+def a_clock_that_is_put_back_between_two_pauses() -> Story:
+    story = Story(WINDOW)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.resume(20, 40)
+    story.steps.append((at(21), timedelta(minutes=-10)))
+    second = story.intent("pause", 11, 20, confirmed_at=at(12))
+    story.call("pause", 21.1)
+    story.attempt(second, 11.1, "succeeded", 200)
+    story.call("list", 22)
+    story.call("list", 23)
+    story.person(24, RUNNING)
+    third = story.intent("pause", 14.5, 20)
+    story.call("pause", 24.5)
+    story.attempt(third, 14.5, "succeeded", 200)
+    story.owes(third)
+    return story.settle(25)
+
+
 def a_window_that_passed_while_its_rule_was_edited() -> Story:
     story = Story(WINDOW)
     story.rules(21, Plan(spans={ONE: [WINDOW, quiet(30, 40)]}))
@@ -536,6 +565,8 @@ GOOD = [
     a_clock_that_is_put_back_into_the_window,
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
+    a_clock_that_is_put_back_after_a_failure,
+    a_clock_that_is_put_back_between_two_pauses,
     a_window_that_passed_while_its_rule_was_edited,
     a_campaign_that_the_api_refuses_to_pause,
     one_line_for_several_windows_that_were_missed,

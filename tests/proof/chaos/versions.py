@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,6 +45,8 @@ class Versions:
         # When it was no good, in true time.
         self.spoilt: list[tuple[datetime, datetime]] = []
         self.is_spoilt = False
+        # Of the newest version, by account.
+        self.edges: Mapping[str, Sequence[datetime]] = {}
 
     @property
     def newest(self) -> RuleFile:
@@ -54,6 +56,7 @@ class Versions:
     def write(self, file: RuleFile) -> None:
         """Save another version as an editor does: a new file in the place of the old one."""
         self.mend()
+        self.edges = file.edges()
         self._save(file.text())
         self.all.append(Version(file, utc_now()))
 
