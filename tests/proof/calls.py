@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tests.proof.evidence import MAKES, Breach, Evidence, breach
-from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Plan
+from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Plan, Reign
 from tests.proof.matching import Tried
 from tests.proof.replay import Change
 
@@ -172,14 +172,17 @@ def _why_held(evidence: Evidence, call: Call, stop: Change) -> str | None:
     if is_early or evidence.clock.was_put_back(stop.since, call.received_at):
         # Put back to before a hold that its pause comes after, a clock makes another order of the two.
         return None
-    plans, at = evidence.history.plans_at(call.received_at), evidence.sent_at(call)[0]
-    if plans and all(_is_left(plan, tried.intent, at) for plan in plans):
+    reigns, at = evidence.history.reigns_at(call.received_at), evidence.sent_at(call)[0]
+    if reigns and all(_is_left(evidence, reign, tried.intent, at) for reign in reigns):
         return f"{tried.intent} was to leave it paused"
     return None
 
 
-def _is_left(plan: Plan, pause: IntentRow, until: datetime) -> bool:
-    span = plan.span_at(pause.key, pause.due_at)
+def _is_left(evidence: Evidence, reign: Reign, pause: IntentRow, until: datetime) -> bool:
+    """Whether the rules leave it paused; what was over before they were there has no say in it."""
+    plan, span = reign.plan, reign.plan.span_at(pause.key, pause.due_at)
+    if pause.due_at < evidence.clock.shows(reign.certain_from or reign.since):
+        return False
     if span is None:
         return bool(plan.holds_between(pause.key, pause.due_at, pause.due_at + timedelta(microseconds=1)))
     return not span.is_given_back or bool(plan.holds_between(pause.key, span.start, min(span.end, until)))

@@ -29,12 +29,15 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
     if any(row.state == "failed" and (was_put_back or _was_refused(evidence, row)) for row in rows):
         return True
     changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
+    is_enforced = all(span is not None and span.is_enforced for span in spans)
+    was_paused = any(row.state == "succeeded" for row in rows) and not is_enforced
+    if was_put_back and was_paused and any(not each.is_ours and each.after == RUNNING for each in changes):
+        # What a person has resumed in a window stays so when it comes once more.
+        return True
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
-    is_enforced = all(span is not None and span.is_enforced for span in spans)
-    was_paused = any(row.state == "succeeded" for row in rows)
-    return (was_paused and not is_enforced) or not _was_listed_since(evidence, key, last)
+    return was_paused or not _was_listed_since(evidence, key, last)
 
 
 def _was_listed_since(evidence: Evidence, key: Key, change: Change) -> bool:

@@ -180,6 +180,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     return play(tmp_path_factory.mktemp("chaos"), seed=5, scale=scale, kinds=Kinds())
 
 
+@pytest.mark.xdist_group("chaos")
 class TestShortRun:
     def test_no_promise_is_broken(self, played: Played) -> None:
         assert check(played.history).violations == ()

@@ -92,7 +92,12 @@ class Versions:
             later = self.all[number + 1 :]
             ends = [each.loaded_at + TAKEN_UP_AFTER for each in later if each.loaded_at]
             ends += [life.started_at for life in lives if later and life.started_at >= later[0].written_at]
-            yield Reign(plan=version.file.plan(), since=version.written_at, until=min([*ends, end]))
+            yield Reign(
+                plan=version.file.plan(),
+                since=version.written_at,
+                until=min([*ends, end]),
+                certain_from=version.loaded_at or end,
+            )
 
     def _save(self, text: str) -> None:
         new = self._path.with_suffix(".new")
