@@ -524,6 +524,33 @@ def a_clock_that_is_put_back_between_two_pauses() -> Story:
     return story.settle(25)
 
 
+def a_rule_without_a_resume_that_was_there_too_late() -> Story:
+    story = Story(WINDOW)
+    story.rules(5, Plan(spans={ONE: [quiet(10, 20, is_given_back=False)]}), certain=12)
+    story.pause(10, 20)
+    story.resume(20, 40)
+    return story.settle(30)
+
+
+def a_person_who_resumed_and_a_clock_that_is_put_back_twice() -> Story:
+    story = Story(quiet(5, 8), WINDOW)
+    story.call("list", 4.9)
+    story.pause(5, 8)
+    story.resume(8, 40)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.person(12, RUNNING)
+    story.call("list", 13)
+    story.intent("resume", 13, 20, state="skipped", reason="somebody resumed it", decided_at=at(13))
+    story.steps.append((at(14), timedelta(minutes=-8)))
+    again = story.intent("pause", 6, 8)
+    story.call("pause", 14.1)
+    story.attempt(again, 6.1, "succeeded", 200)
+    back = story.intent("resume", 8.1, 40)
+    story.call("run", 16.1)
+    story.attempt(back, 8.1, "succeeded", 200)
+    return story.settle(19)
+
+
 def a_window_that_passed_while_its_rule_was_edited() -> Story:
     story = Story(WINDOW)
     story.rules(21, Plan(spans={ONE: [WINDOW, quiet(30, 40)]}))
@@ -567,6 +594,8 @@ GOOD = [
     a_clock_that_is_put_back_and_a_person_after_it,
     a_clock_that_is_put_back_after_a_failure,
     a_clock_that_is_put_back_between_two_pauses,
+    a_rule_without_a_resume_that_was_there_too_late,
+    a_person_who_resumed_and_a_clock_that_is_put_back_twice,
     a_window_that_passed_while_its_rule_was_edited,
     a_campaign_that_the_api_refuses_to_pause,
     one_line_for_several_windows_that_were_missed,
