@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -162,8 +163,8 @@ class TestOwnFaults:
         assert fault == f"life 1 ended with {code}: no idea"
 
     def test_a_traceback_is_one_and_a_state_that_never_settles(self) -> None:
-        words = "Traceback (most recent call last)"
-        assert len(list(own_faults(self.played(self.life(None, words), unsettled="a call")))) == 2
+        life = replace(self.life(None), has_traceback=True)
+        assert len(list(own_faults(self.played(life, unsettled="a call")))) == 2
 
     def test_a_full_disk_and_a_wrong_file_excuse_their_own_ends_and_no_other(self) -> None:
         around = [(NOON, NOON)]

@@ -27,6 +27,7 @@ class Life:
     is_killed: bool = False
     exit_code: int | None = None
     last_words: str = ""
+    has_traceback: bool = False
     degraded: int = 0
 
 
@@ -113,6 +114,7 @@ class SupervisedDaemon:
             is_killed=is_killed,
             exit_code=None if is_killed else code,
             last_words=words[-3000:],
+            has_traceback="Traceback" in words,
             degraded=words.count(BEGINS),
         )
 
