@@ -52,16 +52,6 @@ class _Claim:
     number: asyncio.Future[int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Called:
-    """A call that was answered, and what tells that this is committed."""
-
-    intent: Intent
-    number: int
-    result: Result
-    recorded: asyncio.Future[None]
-
-
 class Lane:
     """The intents of one account, in the order in which they are tried."""
 
@@ -302,7 +292,7 @@ class Lane:
     async def _call_on(self, intent: Intent, number: int) -> None:
         """Call, and then whatever could be claimed in the meantime: no call waits for the disk."""
         claimed: tuple[Intent, int] | None = (intent, number)
-        before: _Called | None = None
+        before: asyncio.Future[None] | None = None
         while claimed:
             ahead: list[_Claim] = []
             soon = asyncio.get_running_loop().call_later(SENT_BY_NOW.total_seconds(), self._claim_ahead, ahead)
@@ -318,17 +308,24 @@ class Lane:
                 soon.cancel()
             following = ahead[0] if ahead else None
             undone = self._give_back_unless_free(following)
-            end = End(*claimed, began, result, self._now())
-            called = _Called(*claimed, result, self._writer.submit(end_attempts, end))
-            await self._settle(before)
-            before = called
+            recorded = self._record(End(*claimed, began, result, self._now()))
+            if before is not None:
+                await before
+            before = recorded
             claimed = await self._now_claimed(following, undone)
-        await self._settle(before)
+        if before is not None:
+            await before
 
-    async def _settle(self, called: _Called | None) -> None:
-        if called is not None:
-            await called.recorded
-            self._go_on(called.intent, called.number, called.result)
+    def _record(self, end: End) -> asyncio.Future[None]:
+        """Record how an attempt ended, and go on with its intent as soon as that's committed."""
+
+        def go_on(recorded: asyncio.Future[None]) -> None:
+            if not recorded.cancelled() and recorded.exception() is None:
+                self._go_on(end.intent, end.number, end.result)
+
+        recorded = self._writer.submit(end_attempts, end)
+        recorded.add_done_callback(go_on)
+        return recorded
 
     def _claim_ahead(self, ahead: list[_Claim]) -> None:
         """Claim what can be called right after the call in flight, since nobody has to look at it first."""
