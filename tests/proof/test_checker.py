@@ -245,6 +245,17 @@ def running_where_it_is_enforced() -> Story:
     return story.settle(15)
 
 
+def running_in_a_window_that_came_once_more() -> Story:
+    story = Story(WINDOW)
+    story.person(1, PAUSED)
+    story.person(2, RUNNING)
+    story.pause(10, 20)
+    story.resume(20, 40)
+    story.steps.append((at(25), timedelta(minutes=-10)))
+    story.call("list", 26)
+    return story.settle(27)
+
+
 def left_paused_without_a_word() -> Story:
     story = Story(WINDOW)
     story.pause(10, 20)
@@ -300,6 +311,7 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed),
     ("running inside a window", running_inside_a_window),
     ("running inside a window", running_where_it_is_enforced),
+    ("running inside a window", running_in_a_window_that_came_once_more),
     ("left paused after its window", left_paused_without_a_word),
     ("left paused after its window", left_paused_with_a_lie),
     ("left paused after its window", left_paused_as_too_late_though_it_was_not),
