@@ -587,6 +587,15 @@ class TestClock:
         assert lives.journalled("machine was suspended") == [{"by_seconds": seconds}]
         assert lives.journalled("clock jumped") == []
 
+    async def test_what_a_person_resumes_in_a_window_that_came_once_more_is_left_running(self, lives: Lives) -> None:
+        for at in (FRIDAY, MONDAY + MINUTE, FRIDAY + DAY, FRIDAY + DAY + HOUR):
+            await lives.live(at)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        lives.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await lives.live(FRIDAY + DAY + 2 * HOUR)
+        assert lives.statuses() == ["RUNNING", "PAUSED"]
+        assert "somebody resumed it inside the window; left running" in lives.reasons()
+
     async def test_a_start_before_the_last_tick_says_that_the_clock_was_put_back(
         self, lives: Lives, logs: list[Any]
     ) -> None:
