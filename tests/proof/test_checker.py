@@ -162,6 +162,13 @@ def a_pause_outside_of_any_window() -> Story:
     return story.settle(15)
 
 
+def a_pause_outside_of_any_window_half_a_minute_after_the_clock_was_set() -> Story:
+    story = Story(WINDOW)
+    story.steps.append((at(4.5), timedelta(seconds=10)))
+    story.pause(5, 20)
+    return story.settle(15)
+
+
 def a_resume_inside_the_window() -> Story:
     story = Story(WINDOW)
     story.pause(10, 20)
@@ -320,6 +327,7 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("sent again after its answer", a_call_that_is_sent_again_after_its_answer),
     ("two calls of one account at a time", two_calls_at_a_time),
     ("paused outside of any window", a_pause_outside_of_any_window),
+    ("paused outside of any window", a_pause_outside_of_any_window_half_a_minute_after_the_clock_was_set),
     ("resumed inside a window", a_resume_inside_the_window),
     ("gave back what it hadn't taken", a_resume_of_what_a_person_had_paused),
     ("gave back what it hadn't taken", a_resume_of_what_a_person_was_seen_to_have_resumed_and_paused),
