@@ -24,10 +24,9 @@ def running_when_quiet(evidence: Evidence) -> Iterator[Breach]:
 def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]) -> bool:
     start = min(span.start for span in spans if span is not None)
     rows = [row for row in evidence.intents_of.get((key, "pause"), ()) if start <= row.due_at]
-    # After a failure it's tried again some minutes later; by a clock that was put back that's after the window.
-    was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
-    if any(row.state == "failed" and (was_put_back or _was_refused(evidence, row)) for row in rows):
+    if any(row.state == "failed" and _is_not_yet_again(evidence, row, look) for row in rows):
         return True
+    was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
     changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
     is_enforced = all(span is not None and span.is_enforced for span in spans)
     was_paused = any(row.state == "succeeded" for row in rows) and not is_enforced
@@ -38,6 +37,17 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
     if last is None or not isinstance(last.by, Act):
         return False
     return was_paused or not _was_listed_since(evidence, key, last)
+
+
+def _is_not_yet_again(evidence: Evidence, failed: IntentRow, look: Look) -> bool:
+    """Whether it needn't have been tried again: the next try waits five minutes, and then longer.
+
+    That's longer than the windows here. What failed since its time was over has another chance in the next window, or
+    where the clock was put back into that one, five minutes later by that clock.
+    """
+    calls = evidence.calls_for(failed)
+    since = calls[0].received_at if calls else datetime.min.replace(tzinfo=UTC)
+    return _was_refused(evidence, failed) or evidence.clock.was_put_back(since, look.at)
 
 
 def _was_resumed_after(evidence: Evidence, pauses: Sequence[IntentRow], changes: Sequence[Change]) -> bool:

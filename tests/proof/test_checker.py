@@ -263,6 +263,16 @@ def running_inside_a_window() -> Story:
     return story.settle(15)
 
 
+def running_after_a_failure_that_came_after_a_step_of_the_clock() -> Story:
+    story = Story(WINDOW)
+    story.steps.append((at(2), timedelta(minutes=-1)))
+    pause = story.intent("pause", 10, 20)
+    story.call("pause", 11, status=500, acts=False)
+    story.attempt(pause, 10, "retried", 500)
+    story.change(pause, state="failed", reason="given up", decided_at=at(11))
+    return story.settle(15)
+
+
 def running_where_it_is_enforced() -> Story:
     story = Story(quiet(10, 20, is_enforced=True))
     story.pause(10, 20)
@@ -338,6 +348,7 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed),
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed_after_a_clock_was_put_back),
     ("running inside a window", running_inside_a_window),
+    ("running inside a window", running_after_a_failure_that_came_after_a_step_of_the_clock),
     ("running inside a window", running_where_it_is_enforced),
     ("running inside a window", running_in_a_window_that_came_once_more),
     ("left paused after its window", left_paused_without_a_word),
