@@ -39,6 +39,14 @@ def no_row_for_a_window_that_all_had_settled_in() -> Story:
     return Story(WINDOW).settle(15)
 
 
+def no_row_for_a_window_but_for_a_later_one() -> Story:
+    story = Story(WINDOW, quiet(30, 40))
+    story.steps.append((at(2), timedelta(minutes=-1)))
+    story.settle(15)
+    story.pause(31, 40)
+    return story.settle(35)
+
+
 def no_row_for_a_window_that_has_passed() -> Story:
     story = Story(WINDOW)
     story.call("list", 25)
@@ -320,6 +328,7 @@ def a_status_that_nobody_has_made() -> Story:
 
 BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("a due change isn't on record", no_row_for_a_window_that_all_had_settled_in),
+    ("a due change isn't on record", no_row_for_a_window_but_for_a_later_one),
     ("a due change isn't on record", no_row_for_a_window_that_has_passed),
     ("a due change isn't on record", no_row_for_a_window_that_the_clock_has_jumped_over),
     ("a debt has no end on record", two_pauses_and_no_resume_between_them),
