@@ -293,12 +293,17 @@ def _is_told(situation: Situation, pauses: Sequence[Known]) -> bool:
 
 
 def _last_pause(situation: Situation, pauses: Sequence[Known]) -> Known | None:
-    """The last of some pauses that had success, unless we have given back since what it took."""
+    """The last of some pauses that had success, unless we have given back since what it took.
+
+    That resume was recorded later, and was due later. One that was only due later gave back what was paused before the
+    clock was put back; one that was only recorded later was for an earlier window than a pause that was first a miss.
+    """
     paused = [each for each in pauses if each.state is State.SUCCEEDED]
-    given_back = [
-        each.due_at for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED
-    ]
-    return None if not paused or any(paused[-1].due_at <= at for at in given_back) else paused[-1]
+    resumed = [each for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED]
+    last = max(reversed(paused), key=lambda each: each.number, default=None)
+    if last is None or any(last.number <= each.number and last.due_at <= each.due_at for each in resumed):
+        return None
+    return last
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:

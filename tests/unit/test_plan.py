@@ -75,8 +75,10 @@ def known(
     *,
     may_have_acted: bool = False,
     unconfirmed_after: int = 0,
+    number: int = 0,
 ) -> Known:
     return Known(
+        number=number,
         campaign=CAMPAIGN,
         action=action,
         due_at=at,
@@ -249,6 +251,21 @@ class TestPauseOnRecord:
         resumed = known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME)
         records = (known(State.SUCCEEDED), resumed, known(State.SUCCEEDED, FRIDAY + 2 * HOUR))
         *_, step = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=held(FRIDAY + 2 * HOUR))
+        assert isinstance(step, Release)
+
+    @pytest.mark.parametrize("first", [FRIDAY, SATURDAY])
+    def test_so_is_it_by_a_clock_that_was_put_back_to_before_we_gave_it_back(self, first: datetime) -> None:
+        """Paused, given back at the window's end, the clock put back into it, paused again, and resumed by a person."""
+        again = known(State.SUCCEEDED, FRIDAY + HOUR, number=3)
+        resumed = known(State.SUCCEEDED, MONDAY, Action.RESUME, number=2)
+        records = sorted([known(State.SUCCEEDED, first, number=1), again, resumed], key=lambda each: each.due_at)
+        *_, step = planned(WEEKEND, FRIDAY + 2 * HOUR, "RUNNING", *records, custody=held(FRIDAY + HOUR))
+        assert isinstance(step, Release)
+
+    def test_what_was_missed_by_a_clock_ahead_is_not_given_back_by_a_resume_before_its_window(self) -> None:
+        """A pause that takes the place of a miss keeps its number; the order of due times tells then."""
+        resumed = known(State.SUCCEEDED, FRIDAY - DAY, Action.RESUME, number=2)
+        *_, step = planned(WEEKEND, SATURDAY, "RUNNING", resumed, known(State.SUCCEEDED, number=1), custody=held())
         assert isinstance(step, Release)
 
     @pytest.mark.parametrize("state", [each for each in State if each is not State.SUCCEEDED])
