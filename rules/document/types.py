@@ -32,6 +32,8 @@ _LINE: Final = r"(?=.*\S)[^\u0000-\u001f\u007f]+"
 _CRON_VALUE: Final = r"(\d+|[A-Za-z]{3})"
 _CRON_ITEM: Final = rf"(\*|{_CRON_VALUE}(-{_CRON_VALUE})?)(/\d+)?"
 _CRON_FIELD: Final = rf"{_CRON_ITEM}(,{_CRON_ITEM})*"
+_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_LONGEST_ADDRESS: Final = 2000
 
 
 def _in_any_case(words: Iterable[str]) -> str:
@@ -106,9 +108,19 @@ def _address(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 -- which is looked at only when it's asked for
+        _check_host(parts)
     except ValueError:
         return None
-    return parts if text.isascii() and " " not in text else None
+    return parts if text.isascii() and " " not in text and len(text) <= _LONGEST_ADDRESS else None
+
+
+def _check_host(parts: SplitResult) -> None:
+    """See that it can be asked for: who calls it would fail otherwise, and not only the call."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc or _NUMBERS.fullmatch(host):
+        ip_address(host)
+    if host.startswith("xn--"):
+        host.encode().decode("idna")
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from rules.document import types
 from rules.overrides import Override, OverrideKind
 from scheduler import accounts as at_work
 from scheduler import daemon as life
@@ -415,6 +416,27 @@ class TestRejected:
                 await daemon.has_journalled(FILE_REJECTED, 1)
             (said,) = daemon.said("a fault of Curfew: the file can't be loaded")
             assert said["exc_info"]
+            daemon.write(disabled(weekend()))
+            await daemon.are("RUNNING", "RUNNING")
+
+    @pytest.mark.parametrize("is_known_to_be_wrong", [True, False], ids=["by the file", "by the client alone"])
+    async def test_an_account_that_cannot_be_called_at_all_is_rejected(
+        self,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        logs: list[Any],
+        monkeypatch: pytest.MonkeyPatch,
+        is_known_to_be_wrong: bool,
+    ) -> None:
+        """It would fail where the accounts at work are made, and the daemon with it."""
+        async with living(sandbox, tmp_path, logs, weekend()) as daemon:
+            await daemon.held(CAMPAIGN, SECOND_ONE)
+            if not is_known_to_be_wrong:
+                monkeypatch.setattr(types, "_check_host", lambda _: None)
+            nowhere = "{api_key: x, base_url: 'https://10.0.0.256/rest'}"
+            main = f"main: {{api_key: {KEY}, base_url: '{sandbox.base_url}'}}"
+            daemon.write(MAIN, accounts=f"{{{main}, acme: {nowhere}}}")
+            await daemon.has_journalled(FILE_REJECTED, 1)
             daemon.write(disabled(weekend()))
             await daemon.are("RUNNING", "RUNNING")
 
