@@ -34,6 +34,8 @@ _CRON_ITEM: Final = rf"(\*|{_CRON_VALUE}(-{_CRON_VALUE})?)(/\d+)?"
 _CRON_FIELD: Final = rf"{_CRON_ITEM}(,{_CRON_ITEM})*"
 _NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _LONGEST_ADDRESS: Final = 2000
+# The ledger finds rows by names; PostgreSQL takes no long ones for that.
+_LONGEST_NAME: Final = 200
 
 
 def _in_any_case(words: Iterable[str]) -> str:
@@ -90,6 +92,12 @@ def _one_line(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be a line of text, and not empty")
     return text
+
+
+def _short(name: str) -> str:
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"must have {_LONGEST_NAME} characters at most, and has {len(name)}")
+    return name
 
 
 def _base_url(text: str) -> str:
@@ -171,6 +179,11 @@ def _said(pattern: str, description: str, *examples: Any) -> WithJsonSchema:
 
 
 Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$"})]
+Name = Annotated[
+    Line,
+    AfterValidator(_short),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$", "maxLength": _LONGEST_NAME}),
+]
 Zone = Annotated[
     ZoneInfo,
     BeforeValidator(_zone),
