@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -170,9 +170,11 @@ class Accounts:
         for each in self._at_work.values():
             if each.gives_back:
                 each.use(ruleset, since, is_edited=True)
-        await self._begin_all([account for name, account in wanted.items() if name not in there])
         changed = [(each, wanted[name]) for name, each in there.items() if each.account != wanted[name]]
         await asyncio.gather(*(each.change(account) for each, account in changed))
+        leaving = [each.account for name, each in self._at_work.items() if name not in there]
+        new = (account for name, account in wanted.items() if name not in there)
+        await asyncio.gather(*(self._begin_after(leaving, account) for account in new))
         self._look_ahead(settings, {account.name for _, account in changed})
         self.probe()
 
@@ -183,13 +185,12 @@ class Accounts:
                 each.leave(gives_back=_identity(each.account) not in identities)
                 each.wake()
 
-    async def _begin_all(self, accounts: Sequence[Account]) -> None:
-        # One of that name may be about to end.
-        ending = [self._lives[account.name] for account in accounts if account.name in self._lives]
-        if ending:
-            await asyncio.wait(ending)
-        for account in accounts:
-            self._begin(account)
+    async def _begin_after(self, leaving: Iterable[Account], account: Account) -> None:
+        """Have it at work once who had its name, or is the same account by another name, has made its last call."""
+        before = [self._lives[each.name] for each in leaving if _is_same(each, account) and each.name in self._lives]
+        if before:
+            await asyncio.wait(before)
+        self._begin(account)
 
     def probe(self) -> None:
         """Look again now, also at accounts that rest since their key was refused."""
@@ -296,6 +297,10 @@ async def _end_between_calls(looking: asyncio.Task[None], lane: Lane) -> None:
     """End a look at the API; a call that is cut off would be handled there all the same, beside the next one."""
     async with lane.turn():
         looking.cancel()
+
+
+def _is_same(one: Account, other: Account) -> bool:
+    return one.name == other.name or _identity(one) == _identity(other)
 
 
 def _identity(account: Account) -> tuple[str, str, int | None]:

@@ -6,7 +6,6 @@ an exception in a persistent store would end the timer silently, and what is due
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -41,6 +40,7 @@ class Jobs:
         # A late fire is still a reason to look: nothing here may be dropped for being late.
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self._timer = AsyncIOScheduler(timezone="UTC", executors={"default": AsyncIOExecutor()}, job_defaults=defaults)
+        self._ruleset = Ruleset([])
 
     def start(self, ruleset: Ruleset) -> None:
         """Set a job for each rule's next edge, the tick and the recheck, on the running event loop."""
@@ -51,6 +51,7 @@ class Jobs:
     def again(self, ruleset: Ruleset) -> None:
         """Set all jobs anew, by what the clock shows now: those of a clock that was put back would come too late."""
         self._set_regular()
+        self.use(Ruleset([]))
         self.use(ruleset)
 
     def _set_regular(self) -> None:
@@ -59,17 +60,23 @@ class Jobs:
             self._timer.add_job(self._call, "interval", seconds=seconds, args=[why], id=why, replace_existing=True)
 
     def use(self, ruleset: Ruleset) -> None:
-        """Set a job for each rule's next edge, in the place of those of other rules."""
+        """Go by these rules: set a job for each that is new or another one, and end those of the ones that are gone.
+
+        What stays as it is keeps its job: to set thousands takes a second, in which no call is made.
+        """
+        before, after = ({rule.name: rule for rule in each.rules} for each in (self._ruleset, ruleset))
+        self._ruleset = ruleset
         for job in self._timer.get_jobs():
-            if job.id.startswith(_OF_A_RULE):
+            name = job.id.removeprefix(_OF_A_RULE)
+            if job.id.startswith(_OF_A_RULE) and before.get(name) != after.get(name):
                 job.remove()
-        for rule in ruleset.rules:
-            self._timer.add_job(
-                self._call,
-                _trigger(ruleset, rule.name),
-                args=[f"an edge of {rule.name}"],
-                id=f"{_OF_A_RULE}{rule.name}",
-            )
+        for name in after:
+            if before.get(name) != after[name]:
+                args, job_id = [f"an edge of {name}"], f"{_OF_A_RULE}{name}"
+                self._timer.add_job(self._call, self._trigger(name), args=args, id=job_id)
+
+    def _trigger(self, rule: str) -> EdgeTrigger:
+        return EdgeTrigger(lambda after: self._ruleset.next_edge(rule, after))
 
     def next_edge(self) -> tuple[datetime | None, list[str]]:
         """The instant of the next edge (None: none is in sight), and the rules whose it is."""
@@ -88,7 +95,3 @@ class Jobs:
     async def _call(self, why: str) -> None:
         # A coroutine, so that it runs on the loop and not in a thread of the executor.
         self._wake(why)
-
-
-def _trigger(ruleset: Ruleset, rule: str) -> Any:
-    return EdgeTrigger(lambda after: ruleset.next_edge(rule, after))

@@ -382,16 +382,19 @@ class Lane:
 
     async def _before_pause(self, intent: Intent) -> tuple[Intent, Result | None]:
         status = intent.status_before if self._was_listed_just_now(intent) else await self._status(intent.campaign)
-        if intent.may_have_acted and status is None:
+        if status is None and (intent.may_have_acted or self._was_seen_just_now(intent)):
             return intent, None
         if intent.may_have_acted and status == Status.PAUSED:
             reason = "paused by an earlier attempt, whose answer was lost"
             return intent, Result(outcome=Outcome.SUCCEEDED, reason=reason)
-        return _seen(intent, status, why_not_pause(status))
+        return self._seen(intent, status, why_not_pause(status))
 
     def _was_listed_just_now(self, intent: Intent) -> bool:
-        is_new = intent.attempts == 0 and intent.status_before is not None
-        return is_new and lasts(intent.waits_since, intent.waits_since + JUST_NOW, now=self._now())
+        return intent.attempts == 0 and self._was_seen_just_now(intent)
+
+    def _was_seen_just_now(self, intent: Intent) -> bool:
+        is_seen = intent.status_before is not None
+        return is_seen and lasts(intent.seen_at, intent.seen_at + JUST_NOW, now=self._now())
 
     async def _status(self, campaign: int) -> str | None:
         """What a campaign does; None where it can't be asked: it's paused all the same.
@@ -418,7 +421,14 @@ class Lane:
         # From when our pause was due until its answer came, nobody can tell whether the safety stop was quicker.
         since = owed.due_at if owed else None
         why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)
-        return _seen(intent, detail.status, why_not)
+        return self._seen(intent, detail.status, why_not)
+
+    def _seen(self, intent: Intent, status: str | None, why_not: str | None) -> tuple[Intent, Result | None]:
+        """An intent whose campaign does this now: whatever calls went out before, the next one is as the first."""
+        # What was only in the list still is no newer than that.
+        seen_at = intent.seen_at if self._was_listed_just_now(intent) else self._now()
+        looked = replace(intent, status_before=status, seen_at=seen_at, may_have_acted=False)
+        return looked, Result(outcome=Outcome.SKIPPED, reason=why_not) if why_not else None
 
     async def _call(self, intent: Intent, number: int) -> Result:
         self.pulse.beat()
@@ -488,12 +498,6 @@ class Lane:
             # Should the daemon be killed now, this line is all that's left of it.
             facts |= {"status_before": intent.status_before, "kept_in": "memory"}
         _log.log(_level(intent, outcome), f"{intent.action} {outcome}", **facts)
-
-
-def _seen(intent: Intent, status: str | None, why_not: str | None) -> tuple[Intent, Result | None]:
-    """An intent whose campaign does this now: whatever calls went out before, the next one is as the first."""
-    looked = replace(intent, status_before=status, may_have_acted=False)
-    return looked, Result(outcome=Outcome.SKIPPED, reason=why_not) if why_not else None
 
 
 def _level(intent: Intent, outcome: Outcome | State) -> int:

@@ -120,6 +120,8 @@ class Reconciler:
         self._listed_at = rules_since
         self._passed_at = rules_since
         self._confirmed_at: datetime | None = None
+        # Whether the last list that was had showed nothing, though there were campaigns before.
+        self._is_empty = False
         # The newest that is known of every campaign: what rules select by, whether the API can be asked or not.
         self._seen: dict[int, Seen] = {}
         # Since when other rules than before are for a campaign: it was moved, or got another name.
@@ -258,8 +260,11 @@ class Reconciler:
             reason = str(error) or f"no list within {LIST_TIMEOUT.total_seconds():.0f} s"
             _log.warning("no list of campaigns", account=self._account, error=reason)
             return None
-        if not campaigns and await self._had_campaigns():
-            _log.warning("the list of campaigns is suddenly empty; the last one counts on", account=self._account)
+        was_empty, self._is_empty = self._is_empty, not campaigns and await self._had_campaigns()
+        if self._is_empty:
+            # Once: where all of them are really gone, it's so for ever.
+            if not was_empty:
+                _log.warning("the list of campaigns is suddenly empty; the last one counts on", account=self._account)
             return None
         self._lane.confirmed()
         statuses = {each.id: each.status for each in campaigns} | await self._in_doubt(client, campaigns, now)

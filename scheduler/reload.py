@@ -16,6 +16,7 @@ from rules.advice import advise
 from rules.comparison import RuleChange, compare
 from rules.source import Place, Problem, render
 from scheduler import systemd
+from scheduler.client import Client
 from scheduler.contents import Stamp, stamp_now
 from scheduler.errors import WrongFile
 from scheduler.exposure import exposed_keys
@@ -213,6 +214,9 @@ def try_out(before: Settings, environment: Environment, now: datetime) -> Candid
         WrongFile: with every problem of the file, in its order.
     """
     after = load(before.file, environment, every_key=True)
+    for account in set(after.accounts) - set(before.accounts):
+        # One whose address can't be called must not get as far as the accounts at work.
+        Client(account)
     old, new = (_advice(each, environment, now) for each in (before, after))
     known = {(problem.path, problem.message) for problem in old}
     return Candidate(

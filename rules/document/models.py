@@ -41,6 +41,7 @@ from rules.document.types import (
     IdOrName,
     Line,
     Months,
+    Name,
     PositiveInt,
     When,
     Zone,
@@ -372,7 +373,7 @@ def _kind_of_resume(value: object) -> str:
 class Rule(_Part):
     """One entry of `rules`: which campaigns, and when they are quiet."""
 
-    name: Line
+    name: Name
     """What it's called, in plans, logs and commands; no two rules have the same name."""
     campaigns: Annotated[
         Annotated[
@@ -409,7 +410,7 @@ class Document(_Part):
 
     timezone: Zone
     """The zone in which times are meant, unless a rule has its own."""
-    accounts: Annotated[dict[Line, Account], Field(min_length=1)]
+    accounts: Annotated[dict[Name, Account], Field(min_length=1)]
     """The Woodpecker accounts, by names of your own."""
     rules: Annotated[list[Rule], Field(min_length=1)]
     """The rules. What any of them says of a campaign counts: windows are a union."""

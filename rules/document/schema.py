@@ -93,7 +93,8 @@ def json_schema() -> Schema:
 def _property(part: str, key: str, schema: Schema) -> Schema:
     kinds = _flat(schema.pop("anyOf", []))
     for pattern, value in schema.pop("patternProperties", {}).items():
-        schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": value}
+        names = {"pattern": pattern, **schema.pop("propertyNames", {})}
+        schema |= {"propertyNames": names, "additionalProperties": value}
     schema.pop("title", None)
     if schema.get("default") is None:
         schema.pop("default", None)

@@ -32,6 +32,10 @@ _LINE: Final = r"(?=.*\S)[^\u0000-\u001f\u007f]+"
 _CRON_VALUE: Final = r"(\d+|[A-Za-z]{3})"
 _CRON_ITEM: Final = rf"(\*|{_CRON_VALUE}(-{_CRON_VALUE})?)(/\d+)?"
 _CRON_FIELD: Final = rf"{_CRON_ITEM}(,{_CRON_ITEM})*"
+_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_LONGEST_ADDRESS: Final = 2000
+# The ledger finds rows by names; PostgreSQL takes no long ones for that.
+_LONGEST_NAME: Final = 200
 
 
 def _in_any_case(words: Iterable[str]) -> str:
@@ -90,6 +94,12 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _short(name: str) -> str:
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"must have {_LONGEST_NAME} characters at most, and has {len(name)}")
+    return name
+
+
 def _base_url(text: str) -> str:
     parts = _address(text)
     # What stands there is not shown: it may be the key.
@@ -106,9 +116,19 @@ def _address(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 -- which is looked at only when it's asked for
+        _check_host(parts)
     except ValueError:
         return None
-    return parts if text.isascii() and " " not in text else None
+    return parts if text.isascii() and " " not in text and len(text) <= _LONGEST_ADDRESS else None
+
+
+def _check_host(parts: SplitResult) -> None:
+    """See that it can be asked for: who calls it would fail otherwise, and not only the call."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc or _NUMBERS.fullmatch(host):
+        ip_address(host)
+    if host.startswith("xn--"):
+        host.encode().decode("idna")
 
 
 def _is_loopback(host: str) -> bool:
@@ -159,6 +179,11 @@ def _said(pattern: str, description: str, *examples: Any) -> WithJsonSchema:
 
 
 Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$"})]
+Name = Annotated[
+    Line,
+    AfterValidator(_short),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$", "maxLength": _LONGEST_NAME}),
+]
 Zone = Annotated[
     ZoneInfo,
     BeforeValidator(_zone),

@@ -48,8 +48,8 @@ def command(file: Path, database: str | None, form: str, in_utc: bool, **chosen:
       curfew audit --since 2026-12-24 --outcome failed
       curfew audit --campaign 1234567 --format json
     """
-    settings = options.settings_of(file, database)
-    ledger = Database(options.ledger_url(settings, database))
+    settings, url = options.ledger_of(file, database)
+    ledger = Database(url)
     zone = settings.document.timezone if settings else ZoneInfo("UTC")
     for name in ("since", "until"):
         chosen[name] = options.instant(chosen[name], zone)

@@ -116,4 +116,5 @@ def restore(file: Path, database: str | None, source: Path) -> None:
 
 
 def _ledger(file: Path, database: str | None) -> Database:
-    return Database(options.ledger_url(options.settings_of(file, database), database))
+    # Who looks after a ledger may have a file that's wrong as well.
+    return Database(options.ledger_url(None, database) if database else options.ledger_of(file, None)[1])

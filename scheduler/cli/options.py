@@ -47,11 +47,6 @@ def output_format(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
-def settings_of(file: Path, database: str | None) -> Settings | None:
-    """What the file says; None where it's gone, and isn't needed since the ledger is named."""
-    return None if database and not file.exists() else load(file)
-
-
 def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
     """What the file says, None where it's wrong by now, and the URL of its ledger: a daemon may go on with it.
 

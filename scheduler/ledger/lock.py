@@ -54,7 +54,7 @@ class Lock:
         self._descriptor = _opened(lock_path(self._ledger))
         if not self._taken():
             holder = os.read(self._descriptor, 20).decode().strip() or "?"
-            os.close(self._descriptor)
+            self.give_back()
             raise LedgerInUse(f"{self._ledger}: another curfew daemon (process {holder}) works on this ledger")
         with suppress(OSError):
             # On a disk that is full or may only be read, it's held without saying by whom.
@@ -69,8 +69,10 @@ class Lock:
         """There is nothing to see."""
 
     def give_back(self) -> None:
-        """Let another daemon have it."""
-        os.close(self._descriptor)
+        """Let another daemon have it, where it's ours: one that is told to end at once hasn't taken it yet."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __enter__(self) -> Self:
         self.take()

@@ -75,14 +75,16 @@ class NewIntent:
 class Intent(NewIntent):
     """An intent as recorded: how often it was tried, and not before when it's to be tried again.
 
-    It waits for that since `waits_since`: the end of the last attempt, or when it was recorded. `may_have_acted`: a
-    call went out of which nobody knows whether it did its work.
+    It waits for that since `waits_since`: the end of the last attempt, or when it was recorded. `seen_at` is when
+    `status_before` was seen, by a list or a look. `may_have_acted`: a call went out of which nobody knows whether it
+    did its work.
     """
 
     id: int
     attempts: int = 0
     next_attempt_at: datetime
     waits_since: datetime
+    seen_at: datetime
     may_have_acted: bool = False
 
 

@@ -524,6 +524,7 @@ def _intent(row: RowMapping, *, waits_since: datetime) -> Intent:
         attempts=row["attempts"],
         next_attempt_at=row["next_attempt_at"] or row["recorded_at"],
         waits_since=waits_since,
+        seen_at=row["recorded_at"],
         may_have_acted=row["may_have_acted"],
     )
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,41 @@ def write_rules(
 def window(begins: timedelta, ends: timedelta) -> str:
     """An entry for a window that begins and ends this long from now."""
     now = datetime.now(UTC)
-    return f"{{from: {now + begins:%Y-%m-%d %H:%M:%S}, until: {now + ends:%Y-%m-%d %H:%M:%S}}}"
+    return _entry(now + begins, now + ends)
+
+
+def _entry(begins: datetime, ends: datetime) -> str:
+    return f"{{from: {begins:%Y-%m-%d %H:%M:%S}, until: {ends:%Y-%m-%d %H:%M:%S}}}"
+
+
+@contextmanager
+def before_a_short_window(
+    folder: Path,
+    sandbox: SandboxProcess,
+    *options: str,
+    lasts: timedelta | None = None,
+    wrapper: Sequence[str] = (),
+) -> Iterator[tuple[DaemonProcess, datetime, datetime]]:
+    """A daemon that has nothing to do yet; when its window begins, which is a while from now, and when it ends.
+
+    All campaigns run. On a busy machine, where the window would have come too early, both that while and the window
+    are twice as long in another try.
+    """
+    lead = timedelta(seconds=4)
+    while True:
+        begins = (datetime.now(UTC) + lead).replace(microsecond=0)
+        ends = begins + (lasts or lead)
+        write_rules(folder, sandbox.base_url, _entry(begins, ends))
+        with ExitStack() as stack:
+            daemon = stack.enter_context(daemon_process(folder, *options, wrapper=wrapper))
+            wait_until(lambda: len(sandbox.ask("GET", "log")) >= 4, "it has looked at all three campaigns")
+            if datetime.now(UTC) < begins - lead / 4:
+                yield daemon, begins, ends
+                return
+        sandbox.ask("POST", "reset")
+        for file in folder.glob("curfew.db*"):
+            file.unlink()
+        lead *= 2
 
 
 def rows(verb: str, folder: Path, *options: str) -> list[dict[str, Any]]:

@@ -375,6 +375,17 @@ def test_status_answers_also_while_the_file_is_wrong(curfew: Curfew, folder: Pat
     assert curfew("status", "--database", "garbage", cwd=folder).stderr.startswith("curfew: --database: ")
 
 
+@pytest.mark.parametrize("verb", [("audit",), ("db", "check"), ("db", "backup", "copy.db")], ids=" ".join)
+def test_so_do_the_verbs_that_need_the_ledger_alone(curfew: Curfew, folder: Path, verb: tuple[str, ...]) -> None:
+    assert curfew("db", "upgrade", cwd=folder).returncode == 0
+    (folder / "curfew.yaml").write_text(FILE.replace("Fri 17:00", "Fry"))
+    assert curfew(*verb, cwd=folder).returncode == 0
+    (folder / "curfew.db").rename(folder / "other.db")
+    assert "'Fry' isn't a time" in curfew(*verb, cwd=folder).stderr
+    (folder / "copy.db").unlink(missing_ok=True)
+    assert curfew(*verb, "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
+
+
 @pytest.mark.parametrize(("minutes", "is_late"), [(2, False), (4, True)])
 def test_status_says_when_a_daemon_lives_that_has_recorded_nothing_for_minutes(
     curfew: Curfew, folder: Path, minutes: int, is_late: bool

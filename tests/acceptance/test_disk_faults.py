@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.acceptance.command_line import Curfew
 from tests.acceptance.processes import (
     DaemonProcess,
     SandboxProcess,
+    before_a_short_window,
     daemon_process,
     environment,
     sandbox_process,
@@ -62,7 +63,7 @@ def journal(folder: Path) -> list[str]:
 def test_on_a_broken_disk_the_pauses_of_an_edge_go_out_and_are_on_record_afterwards(
     curfew: Curfew, tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
-    with before_an_edge(tmp_path, sandbox) as (daemon, edge):
+    with before_a_short_window(tmp_path, sandbox, lasts=AN_HOUR) as (daemon, edge, _):
         limit(daemon, TINY)
         wait_until(lambda: all_paused(sandbox), "all campaigns are paused")
         wait_until(lambda: daemon.log.read_text().count("kept_in=memory") == 3, "the log has them")
@@ -91,32 +92,6 @@ def check_the_records(lines: list[dict[str, Any]], sandbox: SandboxProcess, edge
     assert sorted(post["campaign"] for post in sandbox.posts()) == [FIRST, SECOND, THIRD]
 
 
-@contextmanager
-def before_an_edge(
-    folder: Path,
-    sandbox: SandboxProcess,
-    *options: str,
-    lasts: timedelta = AN_HOUR,
-    wrapper: tuple[str, ...] = (),
-) -> Iterator[tuple[DaemonProcess, datetime]]:
-    """A daemon that has nothing to do yet, and the instant at which it will have, a second from now at least."""
-    lead = timedelta(seconds=4)
-    while True:
-        edge = (datetime.now(UTC) + lead).replace(microsecond=0)
-        begins = edge - datetime.now(UTC)
-        write_rules(folder, sandbox.base_url, window_from_now(begins, begins + lasts))
-        with ExitStack() as stack:
-            daemon = stack.enter_context(daemon_process(folder, *options, wrapper=wrapper))
-            wait_until(lambda: len(sandbox.ask("GET", "log")) >= 4, "it has looked at all campaigns")
-            if datetime.now(UTC) < edge - timedelta(seconds=1):
-                yield daemon, edge
-                return
-        # On a busy machine the edge came first.
-        sandbox.ask("POST", "reset")
-        (folder / "curfew.db").unlink(missing_ok=True)
-        lead *= 2
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> tuple[str, ...]:
     """What puts a command on a disk of a megabyte at `tmp_path/state`, which nobody else sees."""
@@ -141,13 +116,12 @@ def mounted(how: str, folder: Path) -> tuple[str, ...]:
 def test_on_a_full_disk_pauses_go_out_and_resumes_wait_for_room(
     tmp_path: Path, sandbox: SandboxProcess, small_disk: tuple[str, ...]
 ) -> None:
-    lasts = timedelta(seconds=4)
     url = f"sqlite:///{tmp_path}/state/curfew.db"
-    with before_an_edge(tmp_path, sandbox, "--database", url, lasts=lasts, wrapper=small_disk) as (daemon, edge):
+    with before_a_short_window(tmp_path, sandbox, "--database", url, wrapper=small_disk) as (daemon, edge, end):
         state = Path(f"/proc/{daemon.process.pid}/root{tmp_path}/state")
         fill(state / "something-else")
         wait_until(lambda: all_paused(sandbox), "all campaigns are paused")
-        wait_until(lambda: datetime.now(UTC) > edge + lasts + timedelta(seconds=1), "the window is over")
+        wait_until(lambda: datetime.now(UTC) > end + timedelta(seconds=1), "the window is over")
         assert all_paused(sandbox)
         assert inside(daemon, tmp_path, url, "audit") == []
         (state / "something-else").unlink()
@@ -159,7 +133,7 @@ def test_on_a_full_disk_pauses_go_out_and_resumes_wait_for_room(
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
     pauses, resumes = ([line for line in lines if line["action"] == action] for action in ("pause", "resume"))
-    assert all(edge <= datetime.fromisoformat(line["started_at"]) < edge + lasts for line in pauses)
+    assert all(edge <= datetime.fromisoformat(line["started_at"]) < end for line in pauses)
     assert all(freed <= datetime.fromisoformat(line["started_at"]) for line in resumes)
     assert [(line["campaign"], line["attempt"], line["outcome"]) for line in (*pauses, *resumes)] == [
         *((campaign, 1, "succeeded") for campaign in (FIRST, SECOND, THIRD)),

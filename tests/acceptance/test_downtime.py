@@ -70,7 +70,7 @@ class TestCrashLoop:
     def test_killed_in_its_call_again_and_again_it_calls_less_often_and_loses_nothing(
         self, tmp_path: Path, sandbox: SandboxProcess
     ) -> None:
-        sandbox.fault(effect="delay", call="pause", campaign=FIRST, delay_seconds=2)
+        sandbox.fault(effect="delay", call="pause", campaign=FIRST, delay_seconds=3)
         write_rules(tmp_path, sandbox.base_url, window(-HOUR, HOUR), campaigns=f"[{FIRST}]")
         for number in (1, 2):
             with daemon_process(tmp_path) as daemon:

@@ -29,6 +29,7 @@ from tests.scheduler_fakes import (
     CAMPAIGN,
     DAY,
     FRIDAY,
+    HOUR,
     KEY,
     MINUTE,
     MONDAY,
@@ -863,6 +864,23 @@ class TestPausedByAPersonMeanwhile:
         await bench.work()
         assert bench.sandbox.campaign(CAMPAIGN).status == "PAUSED"
         assert await bench.custody() == {}
+
+    @pytest.mark.parametrize(("later", "is_owed"), [(timedelta(seconds=2), True), (JUST_NOW, False)])
+    async def test_what_was_seen_less_than_a_minute_ago_is_believed_if_it_cannot_be_looked_at_after_a_refusal(
+        self, bench: Bench, later: timedelta, is_owed: bool
+    ) -> None:
+        """An account that makes too many calls refuses the look like the pause before it."""
+        await bench.queue(new_intent(status_before=None))
+        bench.sandbox.add_fault(Fault(call="pause", status=429, times=1))
+        bench.chance.part = 1
+        bench.clock.move(HOUR)
+        async with at_work(bench.lane):
+            await bench.answered(1)
+            bench.sandbox.add_fault(Fault(call="get", status=429))
+            await bench.at(FRIDAY + HOUR + later)
+            await until(bench.is_settled, "all has ended")
+        assert bench.calls() == [("get", CAMPAIGN), ("pause", CAMPAIGN)] * 2
+        assert (CAMPAIGN in await bench.custody()) is is_owed
 
 
 class TestClockPutBack:

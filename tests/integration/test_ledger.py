@@ -315,6 +315,16 @@ class TestLock:
             assert is_held(ledger.path)
         assert not is_held(ledger.path)
 
+    def test_what_was_never_taken_or_is_given_back_can_be_given_back(self, ledger: Database) -> None:
+        """By a daemon that is told to end before it has it; and no other file is closed by its number."""
+        lock = Lock(ledger.path)
+        lock.give_back()
+        with lock:
+            pass
+        with ledger.path.open("rb") as other:
+            lock.give_back()
+            assert other.read(6) == b"SQLite"
+
     def test_it_is_held_also_against_ourselves(self, ledger: Database) -> None:
         with Lock(ledger.path), pytest.raises(LedgerInUse), Lock(ledger.path):
             pass

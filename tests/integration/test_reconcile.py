@@ -377,6 +377,17 @@ class TestWithoutAList:
             await bench.run(reconciler, FRIDAY + minute * MINUTE)
         assert bench.lists() == 4
 
+    async def test_that_is_said_once_until_there_is_a_list_again(self, bench: Bench, logs: list[Any]) -> None:
+        """Where an account's campaigns are really gone, it would be said each minute for ever."""
+        reconciler = bench.reconciler(rules_of(weekend()))
+        await bench.run(reconciler, FRIDAY - DAY)
+        for times in (1, 2):
+            bench.sandbox.add_fault(Fault(call="list", status=204, body="", times=2))
+            for minute in (0, 1, 2):
+                await bench.run(reconciler, FRIDAY + times * DAY + minute * MINUTE)
+            assert sum("suddenly empty" in line["event"] for line in logs) == times
+        assert bench.lists() == 7
+
     @pytest.mark.parametrize("status", [401, 403])
     async def test_where_the_key_is_refused_it_is_asked_for_every_five_minutes(
         self, bench: Bench, logs: list[Any], status: int

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from rules.document import types
 from rules.overrides import Override, OverrideKind
 from scheduler import accounts as at_work
 from scheduler import daemon as life
@@ -418,6 +419,27 @@ class TestRejected:
             daemon.write(disabled(weekend()))
             await daemon.are("RUNNING", "RUNNING")
 
+    @pytest.mark.parametrize("is_known_to_be_wrong", [True, False], ids=["by the file", "by the client alone"])
+    async def test_an_account_that_cannot_be_called_at_all_is_rejected(
+        self,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        logs: list[Any],
+        monkeypatch: pytest.MonkeyPatch,
+        is_known_to_be_wrong: bool,
+    ) -> None:
+        """It would fail where the accounts at work are made, and the daemon with it."""
+        async with living(sandbox, tmp_path, logs, weekend()) as daemon:
+            await daemon.held(CAMPAIGN, SECOND_ONE)
+            if not is_known_to_be_wrong:
+                monkeypatch.setattr(types, "_check_host", lambda _: None)
+            nowhere = "{api_key: x, base_url: 'https://10.0.0.256/rest'}"
+            main = f"main: {{api_key: {KEY}, base_url: '{sandbox.base_url}'}}"
+            daemon.write(MAIN, accounts=f"{{{main}, acme: {nowhere}}}")
+            await daemon.has_journalled(FILE_REJECTED, 1)
+            daemon.write(disabled(weekend()))
+            await daemon.are("RUNNING", "RUNNING")
+
     async def test_a_file_that_is_wrong_all_over_buries_nothing(
         self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
     ) -> None:
@@ -543,6 +565,31 @@ class TestAccounts:
             assert errors == [("acme", CAMPAIGN), ("acme", SECOND_ONE)]
         assert [entry.call for entry in posts(sandbox) if entry.account == COMPANY] == ["pause", "pause"]
 
+    async def test_one_that_gets_another_name_in_a_call_is_called_by_that_name_only_after_it(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        both = self.accounts(sandbox, "main", "acme")
+        sandbox.add_fault(Fault(effect="delay", call="pause", account=COMPANY, times=1, delay=timedelta(seconds=0.5)))
+        async with living(sandbox, tmp_path, logs, MAIN, ACME, accounts=both) as daemon:
+            await daemon.held(CAMPAIGN, SECOND_ONE)
+            await until(lambda: is_paused_there(sandbox), "a pause is under way there")
+            renamed = ACME.replace("account: acme", "account: renamed")
+            daemon.write(MAIN, renamed, accounts=self.accounts(sandbox, "main", "renamed"))
+            await daemon.loads(2)
+            await daemon.are("PAUSED", "PAUSED", account=COMPANY)
+            await until(lambda: skips(daemon), "it's looked at by the other name")
+        assert {entry.in_flight for entry in sandbox.log if entry.account == COMPANY} == {1}
+
+    async def test_a_new_one_may_be_what_another_name_stood_for_before(
+        self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
+    ) -> None:
+        """Nobody leaves, so there's nobody to wait for."""
+        async with living(sandbox, tmp_path, logs, NIGHTS) as daemon:
+            main, acme = account(sandbox.base_url, FIRST_COMPANY_ID), account(sandbox.base_url)
+            daemon.write(MAIN, ACME, accounts=f"{{main: {main}, acme: {acme}}}")
+            await daemon.held(CAMPAIGN, SECOND_ONE)
+            await daemon.held(CAMPAIGN, SECOND_ONE, account="acme")
+
     async def test_one_that_moves_to_another_address_is_called_there(
         self, sandbox: Sandbox, tmp_path: Path, logs: list[Any]
     ) -> None:
@@ -553,6 +600,14 @@ class TestAccounts:
             daemon.write(weekend(), accounts=f"{{main: {account(other.base_url)}}}")
             await until(lambda: is_paused(other), "the campaigns there are paused")
         assert posts(sandbox) == []
+
+
+async def skips(daemon: Running) -> bool:
+    return bool(daemon.read(select(intents.c.id).where(intents.c.account == "renamed")))
+
+
+async def is_paused_there(sandbox: Sandbox) -> bool:
+    return any(entry.call == "pause" and entry.account == COMPANY for entry in sandbox.log)
 
 
 async def has_tried(sandbox: Sandbox) -> bool:

@@ -53,6 +53,8 @@ _UNKNOWABLE = {
     "a number in a text is out of range": {
         "base-url-port",
         "base-url-port-too-large",
+        "base-url-wrong-host-numbers",
+        "base-url-wrong-host-punycode",
         "cron-never",
         "cron-wrong-values",
     },

@@ -211,6 +211,18 @@ class TestNextEdge:
             assert jobs.next_edge() == (None, [])
 
 
+class Asked(Ruleset):
+    """Rules that remember of which of them the next edge was asked."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__(rules)
+        self.asked: list[str] = []
+
+    def next_edge(self, rule: str, after: datetime) -> datetime | None:
+        self.asked.append(rule)
+        return super().next_edge(rule, after)
+
+
 class TestOtherRules:
     """What `use` replaces, and what it keeps."""
 
@@ -236,6 +248,22 @@ class TestOtherRules:
             clock.move_to(later)
             await wakes.until(lambda: bool(wakes.calls))
         assert wakes.calls == [("an edge of quiet", later)]
+
+    async def test_a_rule_that_stays_as_it_is_keeps_its_job_and_goes_by_the_new_rules_from_then_on(
+        self, clock: FrozenDateTimeFactory
+    ) -> None:
+        """Among ten thousand rules an edit of one would otherwise stop all lanes for seconds."""
+        wakes, end = Wakes(), EDGE + 20 * MILLISECOND
+        stays, new = rule("stays", EDGE, end - EDGE), Asked([rule("stays", EDGE, end - EDGE), rule("new", end, DAY)])
+        async with running_jobs(wakes, stays, rule("old", EDGE, DAY)) as jobs:
+            jobs.use(new)
+            assert new.asked == ["new"]
+            for number, edge in enumerate((EDGE, end), start=1):
+                clock.move_to(edge)
+                await wakes.until(lambda number=number: len(wakes.calls) >= number)  # type: ignore[misc]
+            await wakes.until(lambda: len(wakes.calls) == 3)
+        assert sorted(wakes.calls) == [("an edge of new", end), ("an edge of stays", EDGE), ("an edge of stays", end)]
+        assert "stays" in new.asked
 
     async def test_the_tick_and_the_recheck_stay_as_they_were(self, clock: FrozenDateTimeFactory) -> None:
         wakes = Wakes()
