@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 
 from scheduler import __version__
 from scheduler.cli.problems import file_text
-from scheduler.errors import CurfewError, WrongFile, reason
+from scheduler.errors import CurfewError, WrongFile, WrongUse, reason
 from scheduler.texts import brief
 
 # What each verb is for, in a line, by what a person is about to do: none is imported to be listed.
@@ -57,6 +57,13 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 VERBS: Final = {verb: line for verbs in GROUPS.values() for verb, line in verbs.items()}
 _INTERRUPTED: Final = 130
 FAULT: Final = 3
+EXIT_CODES: Final[Mapping[int, str]] = {
+    0: "Done",
+    CurfewError.exit_code: "It failed",
+    WrongUse.exit_code: "Wrong use, or a wrong file",
+    FAULT: "A fault of the program",
+    _INTERRUPTED: "Interrupted",
+}
 # What a write to a full or broken disk fails with.
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -82,6 +89,11 @@ class _Verbs(click.Group):
             with formatter.section(heading):
                 formatter.write_dl([(verb.ljust(width), line) for verb, line in verbs.items()])
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """The exit codes, which are the same for all verbs."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code).ljust(max(map(len, VERBS))), said) for code, said in EXIT_CODES.items()])
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         """The verbs that begin so; click would import all of them to know what each is for."""
         verbs = [CompletionItem(verb, help=line) for verb, line in VERBS.items() if verb.startswith(incomplete)]
@@ -94,14 +106,6 @@ def curfew() -> None:
     """Keep Woodpecker campaigns quiet when a YAML file says so, and show that it was done.
 
     `curfew demo` shows it at work, without an account; `curfew init` writes a first file of rules.
-
-    \b
-    Exit codes:
-      0  done
-      1  it failed
-      2  wrong use, or a wrong file
-      3  a fault of the program
-      130  interrupted
     """
 
 

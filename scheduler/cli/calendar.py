@@ -25,7 +25,12 @@ _STYLES = {"added": "green", "removed": "red"}
 @click.argument("name", shell_complete=completing.calendars)
 @options.config
 @options.database
-@click.option("--year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), help="Of which year.  [default: the present one]")
+@click.option(
+    "--year",
+    type=click.IntRange(FIRST_YEAR, LAST_YEAR),
+    metavar="YEAR",
+    help="Of which year.  [default: the present one]",
+)
 @click.option("--diff", "is_diff", is_flag=True, help="Only what's other than when the daemon last loaded the file.")
 @options.output_format("table", "json")
 def command(file: Path, database: str | None, name: str, year: int | None, is_diff: bool, form: str) -> None:

@@ -40,8 +40,8 @@ _ANSWERS: Final = {True: "yes", False: "no", None: ""}
 @click.command(name="campaigns")
 @options.config
 @options.database
-@click.option("--account", shell_complete=completing.accounts, help="Only this account's.")
-@click.option("--rule", shell_complete=completing.rules, help="Only those that this rule selects.")
+@click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Only this account's.")
+@click.option("--rule", metavar="NAME", shell_complete=completing.rules, help="Only those that this rule selects.")
 @options.output_format("table", "json", "csv")
 def command(file: Path, database: str | None, account: str | None, rule: str | None, form: str) -> int:
     """Show the campaigns of the accounts, what selects each, whether it's quiet now, and if it could be resumed.

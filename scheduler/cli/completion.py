@@ -11,10 +11,10 @@ _SHELLS: Final = ("bash", "zsh", "fish")
 
 
 @click.command(name="completion")
-@click.argument("shell", type=click.Choice(_SHELLS))
+@click.argument("shell", type=click.Choice(_SHELLS), metavar="SHELL")
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print the script with which SHELL completes verbs, options, and names.
+    """Print the script with which SHELL (bash, zsh or fish) completes verbs, options, and names.
 
     It completes the names of rules, accounts and calendars in the file of rules, and the ids of campaigns that the
     ledger knows; zsh and fish show what each is called.

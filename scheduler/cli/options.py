@@ -26,6 +26,7 @@ config = click.option(
     type=click.Path(path_type=Path),
     default=DEFAULT_FILE,
     envvar="CURFEW_CONFIG",
+    metavar="FILE",
     show_default=True,
     show_envvar=True,
     help="The file of rules.",
@@ -42,6 +43,7 @@ database = click.option(
 
 owner = click.option(
     "--account",
+    metavar="NAME",
     shell_complete=completing.accounts,
     help="Whose campaign it is, where there are several accounts.",
 )

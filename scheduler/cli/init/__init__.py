@@ -44,6 +44,7 @@ _WELCOME: Final = "A few questions. Enter takes what stands in brackets; ctrl-C 
     type=click.Path(path_type=Path),
     default=DEFAULT_FILE,
     envvar="CURFEW_CONFIG",
+    metavar="FILE",
     show_default=True,
     show_envvar=True,
     help="The file of rules to write.",

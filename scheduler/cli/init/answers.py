@@ -50,7 +50,7 @@ def zone(questions: Questions, first: FirstFile, given: str | None, environment:
     """The time zone of the rules: proposed is this machine's."""
     own = (name for name in own_zones(environment) if problem_with(replace(first, timezone=name)) is None)
     return questions.ask(
-        "Time zone of the rules",
+        "Time zone in which the rules are meant, as in Europe/Warsaw",
         "--timezone",
         given,
         next(own, first.timezone),
