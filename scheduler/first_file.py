@@ -203,4 +203,4 @@ def _with_remark(text: str, remark: str) -> str:
 def _scalar(text: str) -> str:
     """A text as YAML, also for those who read it as YAML 1.1."""
     is_plain = _PLAIN.fullmatch(text) and text.lower() not in _TAKEN
-    return text if is_plain else json.dumps(text)
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

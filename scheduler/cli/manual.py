@@ -16,10 +16,10 @@ from scheduler.cli import EXIT_CODES, GROUPS, curfew
 _NAME: Final = "keep Woodpecker campaigns quiet when a YAML file says so"
 # Beside those that options have.
 _ENVIRONMENT: Final = {
-    "WOODPECKER_API_KEY": "The key that `curfew init` proposes, where the file says ${WOODPECKER_API_KEY}. A file of rules "
-    "may name any variable so, in its keys and in the address of its ledger.",
-    "CREDENTIALS_DIRECTORY": "Where the credentials of systemd are that accounts name. For a look by hand, as root, it's "
-    "the folder of their files: /etc/curfew.",
+    "WOODPECKER_API_KEY": "The key, where the file of rules says ${WOODPECKER_API_KEY}. It may name any variable so, "
+    "in its keys and in the address of its ledger.",
+    "CREDENTIALS_DIRECTORY": "Where the systemd credentials are that accounts name. systemd sets it; by hand, as "
+    "root, it's the folder of their files: /etc/curfew.",
     "STATE_DIRECTORY": "Where a ledger is that has a relative path, or none in the file of rules. systemd sets it.",
 }
 _FILES: Final = {
@@ -48,7 +48,7 @@ def _lines() -> Iterator[str]:
     yield from (".SH NAME", _text(f"curfew - {_NAME}"))
     yield from (".SH SYNOPSIS", r".B curfew", _text(_usage(root)))
     yield ".SH DESCRIPTION"
-    yield from _help(curfew)
+    yield from lines_of_help(curfew)
     yield ".SH OPTIONS"
     yield from _options(root)
     for heading, verbs in GROUPS.items():
@@ -67,7 +67,7 @@ def _verb(parent: click.Context, verb: str) -> Iterator[str]:
     assert command is not None  # noqa: S101 -- for mypy
     context = click.Context(command, info_name=verb, parent=parent)
     yield f".SS {_quoted(f'{context.command_path} {_usage(context)}')}"
-    yield from _help(command)
+    yield from lines_of_help(command)
     yield from _options(context)
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
@@ -78,7 +78,7 @@ def _usage(context: click.Context) -> str:
     return " ".join(context.command.collect_usage_pieces(context))
 
 
-def _help(command: click.Command) -> Iterator[str]:
+def lines_of_help(command: click.Command) -> Iterator[str]:
     """The paragraphs of a help text; click keeps the lines of one that begins with a backspace."""
     paragraphs = cleandoc(command.help or "").replace("\n\b\n", "\n\n\b\n").split("\n\n")
     for number, paragraph in enumerate(paragraphs):

@@ -24,7 +24,7 @@ from scheduler.cli.init.keys import Key, Keyring
 from scheduler.clock import utc_now
 from scheduler.errors import CurfewError, WrongUse, reason
 from scheduler.first_file import KEY_NAME, VARIABLE, FirstFile, KeyPlace, text_of
-from scheduler.settings import DEFAULT_FILE, load
+from scheduler.settings import DEFAULT_FILE, Environment, load
 from scheduler.texts import printable
 from scheduler.writing import write_whole
 from scheduler.zonedata import use_newest
@@ -86,7 +86,7 @@ def command(file: Path, place: str | None, base_url: str, yes: bool, force: bool
     """
     _refuse_what_cannot_be_written(file, force=force)
     use_newest()
-    chosen = KeyPlace(place) if place else _place(file)
+    chosen = KeyPlace(place) if place else place_for(file, os.environ)
     database = f"sqlite:///{unit.STATE}/curfew.db" if chosen is KeyPlace.CREDENTIAL else None
     try:
         first = answers.right(FirstFile(timezone="UTC", key=chosen, base_url=base_url, database=database))
@@ -109,14 +109,17 @@ def _refuse_what_cannot_be_written(file: Path, *, force: bool) -> None:
     if file.is_dir():
         raise WrongUse(f"{file}: is a directory")
     folder = next(each for each in file.absolute().parents if each.exists())
+    if not folder.is_dir():
+        raise WrongUse(f"{folder}: is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise WrongUse(f"{folder}: permission denied")
 
 
-def _place(file: Path) -> KeyPlace:
+def place_for(file: Path, environment: Environment) -> KeyPlace:
+    """Where the key is best kept: in /etc, files are for services."""
     if file.absolute().is_relative_to(_OF_SERVICES):
         return KeyPlace.CREDENTIAL
-    return KeyPlace.VARIABLE if VARIABLE in os.environ else KeyPlace.FILE
+    return KeyPlace.VARIABLE if environment.get(VARIABLE) else KeyPlace.FILE
 
 
 def _ask(
@@ -175,7 +178,7 @@ def _say_what_is_next(first: FirstFile, key: Key, file: Path) -> None:
 
 
 def _missing_key(first: FirstFile, key: Key, file: Path) -> Iterator[tuple[str, str]]:
-    if first.key is KeyPlace.VARIABLE and VARIABLE not in os.environ:
+    if first.key is KeyPlace.VARIABLE and not os.environ.get(VARIABLE):
         yield f"export {VARIABLE}=...", "the key: Woodpecker, Settings, API keys"
     elif key.text is None:
         path = shlex.quote(str(file.parent / KEY_NAME))

@@ -68,7 +68,7 @@ class Keyring:
         if first.key is not KeyPlace.VARIABLE and path.exists():
             return Key(text=_checked(_read(path), str(path)), is_written=True)
         text = self.environment.get(VARIABLE)
-        return Key() if text is None else Key(text=_checked(text, f"the variable {VARIABLE}"))
+        return Key() if not text else Key(text=_checked(text, f"the variable {VARIABLE}"))
 
     def _typed(self) -> Key:
         """A key that can be one, or none for now."""
