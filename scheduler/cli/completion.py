@@ -20,7 +20,13 @@ def command(context: click.Context, shell: str) -> None:
     ledger knows; zsh and fish show what each is called.
 
     \b
-    Examples, for yourself:
+    Examples, for this shell alone:
+      source <(curfew completion bash)
+      source <(curfew completion zsh)
+      curfew completion fish | source
+    \b
+    For each new shell of yours:
+      mkdir -p ~/.local/share/bash-completion/completions
       curfew completion bash > ~/.local/share/bash-completion/completions/curfew
       curfew completion zsh > "${fpath[1]}/_curfew"
       curfew completion fish > ~/.config/fish/completions/curfew.fish
