@@ -141,7 +141,10 @@ def _ask(
     first = answers.country(questions, first, country, subdivision, today)
     key = Keyring(questions, file, os.environ).key(first, is_offline=offline)
     first = answers.campaigns(questions, first, campaigns, key.campaigns)
-    return answers.rules(questions, first, **rules), key
+    first = answers.rules(questions, first, **rules)
+    if not questions.is_silent:
+        click.echo()
+    return first, key
 
 
 def _write(first: FirstFile, key: Key, file: Path) -> None:
