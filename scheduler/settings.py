@@ -173,10 +173,10 @@ def database_url(settings: Settings, environment: Environment) -> str:
         raise WrongFile(str(settings.file), (problem,)) from None
 
 
-def ledger_of_wrong_file(error: WrongFile, file: Path, environment: Environment) -> str | None:
-    """The URL of the ledger of a file that is wrong elsewhere; None where that can't be told."""
+def ledger_of_content(content: bytes, file: Path, environment: Environment) -> str | None:
+    """The URL of the ledger of a file, though it may be wrong elsewhere; None where that can't be told."""
     try:
-        text = _database_of(error.content) or _database_of(b"".join(_DATABASE_LINE.findall(error.content)[:1]))
+        text = _database_of(content) or _database_of(b"".join(_DATABASE_LINE.findall(content)[:1]))
         return _ledger(text or DEFAULT_DATABASE, file, environment)
     except ValueError:
         return None
@@ -257,15 +257,15 @@ class _Keys:
 
     def _key(self, key: str, text: str) -> str:
         if key == "api_key":
-            return _well_formed(expand(text, self._environment))
+            return well_formed(expand(text, self._environment))
         if key == "api_key_file":
-            return _well_formed(self._read(self._file.parent / expand(text, self._environment)))
+            return well_formed(self._read(self._file.parent / expand(text, self._environment)))
         folder = self._environment.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
         if "/" in text:
             raise _UnusableError("must be the name of a credential, not a path")
-        return _well_formed(self._read(Path(folder, text)))
+        return well_formed(self._read(Path(folder, text)))
 
     def _read(self, path: Path) -> str:
         # The path isn't shown: it may be the key itself, in the wrong place.
@@ -324,7 +324,12 @@ def expand(text: str, environment: Environment, *, quoted: bool = False) -> str:
     return VARIABLE.sub(value, text)
 
 
-def _well_formed(text: str) -> str:
+def well_formed(text: str) -> str:
+    """A key without the blanks and line ends around it.
+
+    Raises:
+        ValueError: it's none.
+    """
     key = text.strip()
     if not key:
         raise _UnusableError("the key is empty")

@@ -48,6 +48,15 @@ def forget_zones() -> None:
     zoneinfo.ZoneInfo.clear_cache()
 
 
+def table(name: str) -> str:
+    """A table that comes with the zones, such as `zone.tab`: that of the newest database, empty where none has it."""
+    _, folders = _newest()
+    for folder in (*map(Path, folders), _PACKAGE):
+        with suppress(OSError):
+            return (folder / name).read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
 def stamp(zones: Iterable[str]) -> tuple[object, ...]:
     """What is another one when other data is on the disk for these zones: for the next `use_newest`, or by itself."""
     found, folders = _newest()

@@ -19,7 +19,7 @@ def commands(block: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def block_with(words: str) -> list[str]:
+def block_with(words: str, page: str = "README.md") -> list[str]:
     """The commands of the one block of shell that has these words in it."""
-    (found,) = [block for block in blocks("sh") if words in block]
+    (found,) = [block for block in blocks("sh", page) if words in block]
     return commands(found)

@@ -67,8 +67,8 @@ def test_no_command_of_the_readme_is_left_out() -> None:
     tested = [
         "make demo",  # tests/acceptance/test_demo.py, and every CI run
         "make wheel",  # tests/test_packaging.py runs the block as it stands
-        "curfew check --config",
-        "install -d /etc/curfew",
+        "curfew init",
+        "curfew service --install",
         "curfew status",
         "curfew audit --config /etc/curfew/curfew.yaml",
         "sqlite3 curfew.db",
@@ -84,25 +84,50 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 
 
 def test_the_commands_of_a_first_run(tmp_path: Path, path: str, sandbox: SandboxProcess) -> None:
-    """Checked, planned, run dry and run for real, on the README's own example; only the address is the sandbox's."""
-    example = blocks("yaml")[0].replace(
-        '"${WOODPECKER_API_KEY}"', f'"${{WOODPECKER_API_KEY}}", base_url: "{sandbox.base_url}"'
-    )
-    (tmp_path / "curfew.yaml").write_text(example)
-    for command in block_with("curfew check --config"):
-        if command.startswith("export WOODPECKER_API_KEY="):
-            continue
+    """Begun, checked, planned and run dry, in a folder that stands for /etc; only the address is the sandbox's."""
+    first, export, *commands = (each.replace("/etc/", f"{tmp_path}/etc/") for each in block_with("curfew init"))
+    typed = "\n".join(["", "PL", KEY, "", "", "", "", ""]) + "\n"
+    asked = f"{first} --base-url {sandbox.base_url} --key-in credential"
+    done = shell(asked, tmp_path, typed, PATH=path, WOODPECKER_API_KEY="")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "etc/curfew/api-key").stat().st_mode & 0o777 == 0o600
+    assert export.startswith("export ")
+    of_this_shell = dict(each.split("=") for each in export.split()[1:])
+    for command in commands:
         if command.startswith("curfew run"):
-            assert run_until_ready(command, tmp_path, path) in {0, 130}
+            assert run_until_ready(command, tmp_path, path, **of_this_shell) == 130
         else:
-            done = shell(command, tmp_path, PATH=path)
+            done = shell(command, tmp_path, PATH=path, **of_this_shell)
             assert done.returncode == 0, done.stderr
             assert done.stdout
+    (tmp_path / "dry-run.db").rename(tmp_path / "curfew.db")
     for command in block_with("curfew status"):
-        done = shell(command, tmp_path, PATH=path)
+        done = shell(command, tmp_path, PATH=path, CURFEW_DATABASE=f"sqlite:///{tmp_path}/curfew.db", **of_this_shell)
         assert done.returncode == 0, done.stderr
     (command,) = block_with("sqlite3 curfew.db")
     query(command, "curfew.db", tmp_path)
+    the_service_is_installed(tmp_path, path, of_this_shell)
+
+
+def the_service_is_installed(root: Path, path: str, of_this_shell: dict[str, str]) -> None:
+    """What that file is for. tests/systemd/test_readme.py does it for real, systemctl included."""
+    (root / "etc/systemd/system").mkdir(parents=True)
+    for command in block_with("curfew service --install"):
+        if not command.startswith("systemctl "):
+            # Neither this machine's systemd nor wherever the tests are installed is its business here.
+            command += f" --force --into {root}/etc/systemd/system"
+            done = shell(command, root, PATH=path, **of_this_shell)
+            assert done.returncode == 0, done.stderr
+    unit = (root / "etc/systemd/system/curfew.service").read_text(encoding="utf-8")
+    assert f"\nLoadCredential=api-key:{root}/etc/curfew/api-key\n" in unit
+    loaded = settings.load(root / "etc/curfew/curfew.yaml", of_this_shell)
+    assert [account.api_key for account in loaded.accounts] == [KEY]
+    assert settings.database_url(loaded, {}) == "sqlite:////var/lib/curfew/curfew.db"
+    ask, sql = block_with("curfew audit --config /etc/curfew/curfew.yaml")
+    ledger = f"sqlite:///{root}/curfew.db"
+    done = shell(ask.replace("/etc/", f"{root}/etc/"), root, PATH=path, CURFEW_DATABASE=ledger)
+    assert done.returncode == 0, done.stderr
+    query(sql, "/var/lib/curfew/curfew.db", root)
 
 
 def test_the_commands_of_a_person_who_knows_better(tmp_path: Path, path: str) -> None:
@@ -135,12 +160,12 @@ def test_what_the_design_notes_show_of_apscheduler_is_what_it_says() -> None:
     assert f"what version {version('apscheduler')} says" in (ROOT / page).read_text(encoding="utf-8")
 
 
-def run_until_ready(command: str, folder: Path, path: str) -> int:
+def run_until_ready(command: str, folder: Path, path: str, **more: str) -> int:
     """Start the daemon, and stop it as its reader is told to."""
     log = folder / "run.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"], cwd=folder, env=environment(PATH=path), stderr=output
+            ["/bin/sh", "-c", f"exec {command}"], cwd=folder, env=environment(PATH=path, **more), stderr=output
         )
     wait_until(lambda: "daemon started" in log.read_text(), command)
     process.send_signal(signal.SIGINT)
@@ -157,32 +182,6 @@ def query(command: str, ledger: str, folder: Path) -> None:
     (statement,) = re.findall(r'"(SELECT .*)"', command)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(statement).fetchall()
-
-
-def test_the_commands_that_install_the_service_and_ask_it(tmp_path: Path, path: str) -> None:
-    """Into a folder that stands for /etc. tests/systemd/test_readme.py does it for real, systemctl included."""
-    (tmp_path / "curfew.yaml").write_text(blocks("yaml")[1])
-    (tmp_path / "etc/systemd/system").mkdir(parents=True)
-    for command in block_with("install -d /etc/curfew"):
-        if command.startswith("systemctl "):
-            continue
-        if command == "curfew service --install":
-            # Neither this machine's systemd nor wherever the tests are installed is its business here.
-            command += " --force --config /etc/curfew/curfew.yaml --into /etc/systemd/system"
-        done = shell(command.replace(" /etc/", f" {tmp_path}/etc/"), tmp_path, typed=f"{KEY}\n", PATH=path)
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / "etc/systemd/system/curfew.service").exists()
-    folder = tmp_path / "etc/curfew"
-    assert (folder / "api-key").stat().st_mode & 0o777 == 0o600
-    loaded = settings.load(folder / "curfew.yaml", {"CREDENTIALS_DIRECTORY": str(folder)})
-    assert [account.api_key for account in loaded.accounts] == [KEY]
-    assert settings.database_url(loaded, {}) == "sqlite:////var/lib/curfew/curfew.db"
-    ledger = f"sqlite:///{tmp_path}/curfew.db"
-    assert shell("curfew db upgrade", tmp_path, PATH=path, CURFEW_DATABASE=ledger).returncode == 0
-    ask, sql = block_with("curfew audit --config /etc/curfew/curfew.yaml")
-    done = shell(ask.replace("/etc/", f"{tmp_path}/etc/"), tmp_path, PATH=path, CURFEW_DATABASE=ledger)
-    assert done.returncode == 0, done.stderr
-    query(sql, "/var/lib/curfew/curfew.db", tmp_path)
 
 
 def test_the_unit_starts_a_command_that_exists(tmp_path: Path, path: str) -> None:

@@ -49,7 +49,9 @@ def test_the_wheel_has_the_packages_and_the_migrations_and_nothing_else() -> Non
     (wheel,) = (ROOT / "dist").glob("curfew-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"rules", "scheduler"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"rules", "scheduler"}
+    data = [name.partition(".data/")[2] for name in names if ".data/" in name]
+    assert data == ["data/share/man/man1/curfew.1"]
     assert "scheduler/_migrations/versions/0001_ledger.py" in names
     assert "scheduler/_migrations/env.py" in names
     assert "rules/py.typed" in names
@@ -61,6 +63,8 @@ def test_the_installed_command_makes_its_ledger_and_pauses(installed: Path, else
         return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
 
     assert curfew("--version").stdout.startswith("curfew 0.")
+    prefix = installed.resolve().parent.parent
+    assert (prefix / "share/man/man1/curfew.1").read_bytes() == (ROOT / "docs/curfew.1").read_bytes()
     with sandbox_process(campaigns=1) as sandbox:
         write_rules(elsewhere, sandbox.base_url, window(-timedelta(hours=1), timedelta(hours=1)))
         assert curfew("check").returncode == 0

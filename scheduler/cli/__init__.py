@@ -7,26 +7,63 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import StringIO, TextIOWrapper
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from scheduler import __version__
 from scheduler.cli.problems import file_text
-from scheduler.errors import CurfewError, WrongFile, reason
+from scheduler.errors import CurfewError, WrongFile, WrongUse, reason
 from scheduler.texts import brief
 
-VERBS: Final = (
-    *("check", "plan", "why", "calendar", "campaigns"),
-    *("run", "status", "audit"),
-    *("skip", "extend", "pause", "resume", "overrides", "undo"),
-    *("sandbox", "demo", "db", "service", "schema"),
-)
+# What each verb is for, in a line, by what a person is about to do: none is imported to be listed.
+GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Begin": {
+        "demo": "See the whole story in half a minute, on the sandbox.",
+        "init": "Write a first file of rules, by a few questions.",
+        "sandbox": "Play Woodpecker on this machine, to try things out on.",
+    },
+    "Look before it happens": {
+        "check": "Say all that's wrong with a file of rules.",
+        "plan": "Show who is paused and resumed when, and because of what.",
+        "why": "Show whether a campaign is quiet, and because of what.",
+        "calendar": "Show the days of a calendar, such as public holidays.",
+        "campaigns": "Show the accounts' campaigns, and what selects each.",
+    },
+    "Run it": {
+        "run": "Pause and resume campaigns as the file says: the daemon.",
+        "service": "Print or install the systemd unit.",
+        "status": "Show whether it's alive, what happens next, what fails.",
+        "audit": "Show what was done and why, from the ledger.",
+    },
+    "Make exceptions": {
+        "skip": "Leave out a window of a rule.",
+        "extend": "Let a window of a rule last longer.",
+        "pause": "Keep a campaign quiet from now on.",
+        "resume": "Give a campaign back inside its window.",
+        "overrides": "List exceptions, or take one back.",
+        "undo": "Put back what was changed last.",
+    },
+    "Look after it": {
+        "db": "Upgrade, check, back up and restore the ledger.",
+        "schema": "Print the JSON Schema of the file, for editors.",
+        "completion": "Print the script that completes words in your shell.",
+    },
+}
+VERBS: Final = {verb: line for verbs in GROUPS.values() for verb, line in verbs.items()}
 _INTERRUPTED: Final = 130
 FAULT: Final = 3
+EXIT_CODES: Final[Mapping[int, str]] = {
+    0: "Done",
+    CurfewError.exit_code: "It failed",
+    WrongUse.exit_code: "Wrong use, or a wrong file",
+    FAULT: "A fault of the program",
+    _INTERRUPTED: "Interrupted",
+}
 # What a write to a full or broken disk fails with.
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -45,18 +82,30 @@ class _Verbs(click.Group):
         command: click.Command = import_module(f"scheduler.cli.{cmd_name}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """The verbs by what they are for."""
+        width = max(map(len, VERBS))
+        for heading, verbs in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(verb.ljust(width), line) for verb, line in verbs.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """The exit codes, which are the same for all verbs."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code).ljust(max(map(len, VERBS))), said) for code, said in EXIT_CODES.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """The verbs that begin so; click would import all of them to know what each is for."""
+        verbs = [CompletionItem(verb, help=line) for verb, line in VERBS.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="curfew", message="%(prog)s %(version)s")
 def curfew() -> None:
     """Keep Woodpecker campaigns quiet when a YAML file says so, and show that it was done.
 
-    \b
-    Begin with:
-      curfew demo                        see it work, without an account
-      curfew check --config curfew.yaml  what's wrong with a file
-      curfew plan --config curfew.yaml   what will happen, and when
-      curfew run --config curfew.yaml    the daemon
+    `curfew demo` shows it at work, without an account; `curfew init` writes a first file of rules.
     """
 
 
@@ -85,6 +134,9 @@ def perform(arguments: Sequence[str] | None = None) -> int:
 
     Not called after a verb: the module of that one takes its place in this package.
     """
+    if "_CURFEW_COMPLETE" in os.environ:
+        # A shell asks what a word may become.
+        import_module("scheduler.cli.shells")
     try:
         code = curfew.main(arguments, prog_name="curfew", standalone_mode=False)
     except click.ClickException as error:

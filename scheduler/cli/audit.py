@@ -9,7 +9,7 @@ import click
 
 from rules.document import Document
 from rules.overrides import NAME
-from scheduler.cli import options, output
+from scheduler.cli import completing, options, output
 from scheduler.ledger.database import Database
 from scheduler.ledger.records import Outcome, State
 from scheduler.ledger.reports import UNDER_WAY, AuditFilter, audit_lines
@@ -33,9 +33,9 @@ _WIDE: Final = 110
 @options.database
 @click.option("--since", metavar="T", help="From this date or instant on.")
 @click.option("--until", metavar="T", help="Up to this date or instant, itself not included.")
-@click.option("--campaign", type=int, help="Only this campaign.")
-@click.option("--rule", help="Only what this rule has a part in.")
-@click.option("--account", help="Only this account.")
+@click.option("--campaign", type=int, metavar="ID", shell_complete=completing.campaigns, help="Only this campaign.")
+@click.option("--rule", metavar="NAME", shell_complete=completing.rules, help="Only what this rule has a part in.")
+@click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Only this account.")
 @click.option("--action", type=click.Choice(["pause", "resume"]), help="Only pauses, or only resumes.")
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only what ended so.")
 @click.option("--utc", "in_utc", is_flag=True, help="Show times in UTC, not in the file's zone.")

@@ -11,7 +11,7 @@ import click
 from rules.calendars import Calendar, last_year_of_data
 from rules.localtime import start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR
-from scheduler.cli import options, output
+from scheduler.cli import completing, options, output
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
 from scheduler.ledger.database import Database
@@ -22,10 +22,15 @@ _STYLES = {"added": "green", "removed": "red"}
 
 
 @click.command(name="calendar")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.calendars)
 @options.config
 @options.database
-@click.option("--year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), help="Of which year.  [default: the present one]")
+@click.option(
+    "--year",
+    type=click.IntRange(FIRST_YEAR, LAST_YEAR),
+    metavar="YEAR",
+    help="Of which year.  [default: the present one]",
+)
 @click.option("--diff", "is_diff", is_flag=True, help="Only what's other than when the daemon last loaded the file.")
 @options.output_format("table", "json")
 def command(file: Path, database: str | None, name: str, year: int | None, is_diff: bool, form: str) -> None:

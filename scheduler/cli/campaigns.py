@@ -10,7 +10,7 @@ import click
 
 from rules.overrides import NAME
 from rules.ruleset import Ruleset
-from scheduler.cli import online, options, output
+from scheduler.cli import completing, online, options, output
 from scheduler.cli.problems import problem_text
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
@@ -40,8 +40,8 @@ _ANSWERS: Final = {True: "yes", False: "no", None: ""}
 @click.command(name="campaigns")
 @options.config
 @options.database
-@click.option("--account", help="Only this account's.")
-@click.option("--rule", help="Only those that this rule selects.")
+@click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Only this account's.")
+@click.option("--rule", metavar="NAME", shell_complete=completing.rules, help="Only those that this rule selects.")
 @options.output_format("table", "json", "csv")
 def command(file: Path, database: str | None, account: str | None, rule: str | None, form: str) -> int:
     """Show the campaigns of the accounts, what selects each, whether it's quiet now, and if it could be resumed.

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from rules.overrides import OverrideKind
-from scheduler.cli import output
+from scheduler.cli import completing, output
 from scheduler.cli.overriding import author_of, desk, options_of_an_exception, reason_of
 from scheduler.errors import WrongUse
 
 
 @click.command(name="extend")
-@click.argument("rule")
+@click.argument("rule", shell_complete=completing.rules)
 @click.option("--until", required=True, metavar="T", help="Its new end: a date or an instant, in the rule's zone.")
 @options_of_an_exception
 def command(rule: str, until: str, file: Path, database: str | None, reason: str, author: str | None) -> None:

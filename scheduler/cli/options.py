@@ -14,9 +14,10 @@ from rules.localtime import end_instant, start_instant
 from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
 from rules.overrides import Override, overridden
 from rules.ruleset import Ruleset
+from scheduler.cli import completing
 from scheduler.errors import LedgerError, WrongFile, WrongUse
 from scheduler.ledger.location import Server, place_of
-from scheduler.settings import DEFAULT_FILE, Settings, database_url, ledger_of_wrong_file, load
+from scheduler.settings import DEFAULT_FILE, Settings, database_url, ledger_of_content, load
 
 config = click.option(
     "-c",
@@ -25,6 +26,7 @@ config = click.option(
     type=click.Path(path_type=Path),
     default=DEFAULT_FILE,
     envvar="CURFEW_CONFIG",
+    metavar="FILE",
     show_default=True,
     show_envvar=True,
     help="The file of rules.",
@@ -37,6 +39,13 @@ database = click.option(
     metavar="URL",
     help="The ledger, as in sqlite:////var/lib/curfew/curfew.db or postgresql+psycopg://curfew@db.example.com/curfew.  "
     "[default: what the file says]",
+)
+
+owner = click.option(
+    "--account",
+    metavar="NAME",
+    shell_complete=completing.accounts,
+    help="Whose campaign it is, where there are several accounts.",
 )
 
 
@@ -56,7 +65,7 @@ def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
     try:
         settings = load(file)
     except WrongFile as error:
-        url = ledger_url(None, database) if database else ledger_of_wrong_file(error, file, os.environ)
+        url = ledger_url(None, database) if database else ledger_of_content(error.content, file, os.environ)
         if url is None or not is_there(place_of(url)):
             raise
         return None, url

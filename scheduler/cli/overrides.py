@@ -24,7 +24,14 @@ _LONG_AGO = timedelta(days=36600)
 @options.database
 @click.option("--all", "is_all", is_flag=True, help="Also those that have ended or were taken back.")
 @click.option("--revoke", type=click.IntRange(min=1), metavar="ID", help="Take this one back.")
-@click.option("--by", "author", envvar="CURFEW_AUTHOR", show_envvar=True, help="Who takes it back.  [default: you]")
+@click.option(
+    "--by",
+    "author",
+    metavar="NAME",
+    envvar="CURFEW_AUTHOR",
+    show_envvar=True,
+    help="Who takes it back.  [default: you]",
+)
 @options.output_format("table", "json")
 def command(file: Path, database: str | None, is_all: bool, revoke: int | None, author: str | None, form: str) -> None:
     """List the exceptions that people made with skip, extend, pause and resume, or take one back.

@@ -30,7 +30,14 @@ _LONGEST_TEXT: Final = 200
 def options_of_an_exception(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--reason` and `--by`, with the file and the ledger."""
     for option in (
-        click.option("--by", "author", envvar="CURFEW_AUTHOR", show_envvar=True, help="Who says so.  [default: you]"),
+        click.option(
+            "--by",
+            "author",
+            metavar="NAME",
+            envvar="CURFEW_AUTHOR",
+            show_envvar=True,
+            help="Who says so.  [default: you]",
+        ),
         click.option("--reason", default="", help="Why, for the journal and for whoever asks."),
         options.database,
         options.config,

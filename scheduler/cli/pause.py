@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from rules.overrides import OverrideKind
+from scheduler.cli import completing, options
 from scheduler.cli.overriding import author_of, desk, options_of_an_exception, reason_of
 
 
 @click.command(name="pause")
-@click.argument("campaign", type=click.IntRange(min=1))
+@click.argument("campaign", type=click.IntRange(min=1), shell_complete=completing.campaigns)
 @click.option("--until", required=True, metavar="T", help="When it's given back: a date or an instant.")
-@click.option("--account", help="Whose campaign it is, where there are several accounts.")
+@options.owner
 @options_of_an_exception
 def command(
     campaign: int,

@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from rules.overrides import OverrideKind
+from scheduler.cli import completing, options
 from scheduler.cli.overriding import author_of, desk, options_of_an_exception, reason_of
 from scheduler.errors import WrongUse
 from scheduler.ledger.reports import campaign_record
 
 
 @click.command(name="resume")
-@click.argument("campaign", type=click.IntRange(min=1))
-@click.option("--account", help="Whose campaign it is, where there are several accounts.")
+@click.argument("campaign", type=click.IntRange(min=1), shell_complete=completing.campaigns)
+@options.owner
 @options_of_an_exception
 def command(
     campaign: int, account: str | None, file: Path, database: str | None, reason: str, author: str | None

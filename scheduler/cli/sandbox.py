@@ -9,9 +9,25 @@ from scheduler.sandbox import serve
 
 
 @click.command(name="sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes any free one.")
-@click.option("--campaigns", type=click.IntRange(0), default=5, show_default=True, help="How many in each account.")
-@click.option("--accounts", type=click.IntRange(1), default=1, show_default=True, help="The first needs no company id.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="PORT",
+    help="0 takes any free one.",
+)
+@click.option(
+    "--campaigns", type=click.IntRange(0), default=5, show_default=True, metavar="N", help="How many in each account."
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="The first needs no company id.",
+)
 @click.option("--latency", type=click.IntRange(0), default=0, metavar="MS", help="How long each call takes.")
 def command(port: int, campaigns: int, accounts: int, latency: int) -> None:
     """Play Woodpecker on this machine: the whole API that Curfew uses, with its limits, and faults on demand.

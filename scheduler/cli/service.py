@@ -25,6 +25,7 @@ _FILE: Final = "/etc/curfew/curfew.yaml"
     type=click.Path(path_type=Path),
     default=_FILE,
     envvar="CURFEW_CONFIG",
+    metavar="FILE",
     show_default=True,
     show_envvar=True,
     help="The file of rules that the service is to read.",

@@ -8,7 +8,7 @@ import click
 from rules.overrides import OverrideKind
 from rules.ruleset import Rule, Timeline
 from rules.windows import Hold, QuietWindow
-from scheduler.cli import output
+from scheduler.cli import completing, output
 from scheduler.cli.overriding import author_of, day_of, desk, options_of_an_exception, reason_of
 from scheduler.errors import WrongUse
 
@@ -17,7 +17,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 @click.command(name="skip")
-@click.argument("rule")
+@click.argument("rule", shell_complete=completing.rules)
 @click.option("--on", "day", metavar="DATE", help="What begins on this date, in the rule's zone.")
 @options_of_an_exception
 def command(rule: str, day: str | None, file: Path, database: str | None, reason: str, author: str | None) -> None:

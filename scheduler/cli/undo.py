@@ -26,7 +26,9 @@ _LONGEST_PAUSE: Final = timedelta(days=1)
 @options.config
 @options.database
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--by", "author", envvar="CURFEW_AUTHOR", show_envvar=True, help="Who says so.  [default: you]")
+@click.option(
+    "--by", "author", metavar="NAME", envvar="CURFEW_AUTHOR", show_envvar=True, help="Who says so.  [default: you]"
+)
 def command(file: Path, database: str | None, yes: bool, author: str | None) -> int:
     """Show what the last edge or exception changed, and put it back after a confirmation.
 

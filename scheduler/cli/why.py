@@ -12,7 +12,7 @@ from rules.overrides import OverrideKind
 from rules.ruleset import Decision, Timeline
 from rules.timeline import TICK
 from rules.windows import Hold
-from scheduler.cli import options, output
+from scheduler.cli import completing, options, output
 from scheduler.clock import utc_now
 from scheduler.errors import WrongUse
 from scheduler.ledger.database import Database
@@ -26,11 +26,11 @@ _LOOK_BACK: Final = timedelta(days=7)
 
 
 @click.command(name="why")
-@click.argument("campaign", type=click.IntRange(min=1))
+@click.argument("campaign", type=click.IntRange(min=1), shell_complete=completing.campaigns)
 @options.config
 @options.database
 @click.option("--at", metavar="T", help="At this instant, or wall time of the file's zone.  [default: now]")
-@click.option("--account", help="Whose campaign it is, where there are several accounts.")
+@options.owner
 @options.output_format("text", "json")
 def command(file: Path, database: str | None, campaign: int, at: str | None, account: str | None, form: str) -> None:
     """Show whether a campaign is quiet, which rules and holidays make it so, until when, and what is on record.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -15,8 +16,8 @@ import pytest
 
 from rules.calendars import data_version
 from rules.ruleset import Edge, Ruleset, Subject
-from scheduler import schema
-from scheduler.cli import VERBS
+from scheduler import __version__, cli, schema
+from scheduler.cli import EXIT_CODES, GROUPS, VERBS
 from scheduler.ledger.database import Database
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import Outcome, State
@@ -437,6 +438,35 @@ def test_status_asks_for_no_more_edges_than_it_shows(
     curfew("db", "upgrade", cwd=folder)
     assert len(curfew.rows("status", folder)[0]["next_edges"]) == 5
     assert asked == [timedelta(days=1)]
+
+
+def test_the_help_lists_every_verb_by_what_it_is_for_and_imports_none() -> None:
+    script = "import sys; from scheduler.cli import perform; perform(['--help']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=processes.environment(), capture_output=True, text=True, check=True
+    )
+    *lines, modules = done.stdout.splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Options:", *(f"{heading}:" for heading in GROUPS), "Exit codes:"]
+    listed = [line.split()[0] for line in lines[lines.index("Begin:") :] if line.startswith("  ")]
+    assert listed == [*VERBS, *map(str, EXIT_CODES)]
+    assert all(len(line) <= 80 for line in lines)
+    assert not {f"scheduler.cli.{verb}" for verb in VERBS} & set(modules.split())
+
+
+def test_every_module_that_has_a_verb_is_listed() -> None:
+    folder = Path(cli.__file__).parent
+    paths = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
+    found = {
+        path.parent.name if path.name == "__init__.py" else path.stem
+        for path in paths
+        if re.search(r"^def command\(", path.read_text(), re.MULTILINE)
+    }
+    assert found == set(VERBS)
+
+
+def test_the_version_is_said(curfew: Curfew, tmp_path: Path) -> None:
+    assert curfew("--version", cwd=tmp_path) == Done(0, f"curfew {__version__}\n", "")
 
 
 @pytest.mark.parametrize("verb", VERBS)

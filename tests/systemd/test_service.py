@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.processes import KEY, SandboxProcess, wait_until, window
+from tests.readme import block_with
 from tests.systemd.box import FILE, KEY_FILE, NOTHING_YET, Box
 
 pytestmark = pytest.mark.xdist_group("systemd")
@@ -64,14 +65,14 @@ def test_it_starts_as_a_user_of_its_own_with_a_ledger_that_nobody_else_reads(
 
 
 @contextmanager
-def keys_sent() -> Iterator[tuple[str, list[str | None]]]:
-    """An API that has no campaigns: where it is, and the keys that it was sent."""
+def keys_sent(refused: str = "") -> Iterator[tuple[str, list[str | None]]]:
+    """An API that has no campaigns, and refuses one key: where it is, and the keys that it was sent."""
     found: list[str | None] = []
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.append(self.headers["x-api-key"])
-            self.send_response(204)
+            self.send_response(401 if found[-1] == refused else 204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -94,6 +95,23 @@ def test_the_key_is_a_credential_and_without_it_the_service_waits_for_it(machine
         machine.wait_for("ActiveState", "active")
         wait_until(lambda: bool(keys), "the API is asked")
     assert set(keys) == {KEY}
+
+
+def test_a_new_key_needs_no_restart_where_it_is_a_file_of_the_service(machine: Box) -> None:
+    """By the commands of docs/operations.md."""
+    with keys_sent(refused="an-old-key") as (base_url, keys):
+        own = "api_key_file: /var/lib/curfew/api-key"
+        machine.fresh(rules(base_url).replace("credential: api-key", own))
+        machine.write("/var/lib/curfew/api-key", "an-old-key\n", "0600")
+        machine.start()
+        wait_until(lambda: "an-old-key" in keys, "the old key is refused")
+        before = machine.property("MainPID")
+        for command in block_with("stat -c %u /var/lib/curfew/", "docs/operations.md"):
+            machine.sh(command, typed=f"{KEY}\n")
+        wait_until(lambda: KEY in keys, "the new key is used")
+        assert machine.property("MainPID") == before
+        assert machine.sh("stat -c '%a' /var/lib/curfew/api-key").strip() == "600"
+        assert events(machine, "file loaded")
 
 
 def test_a_wrong_file_fails_the_service_visibly_and_once(machine: Box, sandbox: SandboxProcess) -> None:

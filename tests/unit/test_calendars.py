@@ -6,14 +6,19 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 
 import pytest
+from holidays import list_supported_countries
 
 from rules.calendars import (
     Calendar,
     Dates,
     PublicHolidays,
     TimedEvent,
+    country_name,
     data_version,
     differing_subdivisions,
+    find_country,
+    find_subdivision,
+    subdivision_names,
     wrong_category,
     wrong_country,
     wrong_holiday,
@@ -91,6 +96,42 @@ def test_what_is_wrong_with_a_country_or_a_part_says_what_would_be_right() -> No
     assert wrong_country("UK") == "unknown country 'UK'; write its two-letter code; did you mean 'GB'?"
     assert wrong_subdivision("AT", "W") == "unknown subdivision 'W'; those of AT are 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert wrong_subdivision("LU", "LU") == "unknown subdivision 'LU'; LU has none"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *(("PL", "PL"), ("pl", "PL"), (" Poland ", "PL"), ("united  kingdom", "GB"), ("United_Kingdom", "GB")),
+        *(("uk", "GB"), ("Bosnia and Herzegovina", "BA"), ("NO", "NO"), ("usa", None), ("Norway", "NO")),
+    ],
+)
+def test_a_country_is_found_by_its_code_or_its_name(text: str, code: str | None) -> None:
+    if code is None:
+        with pytest.raises(ValueError, match="no country is called 'usa'"):
+            find_country(text)
+    else:
+        assert find_country(text) == code
+
+
+def test_every_country_has_a_name_by_which_it_is_found() -> None:
+    codes = list_supported_countries(include_aliases=False)
+    assert len(codes) > 200
+    assert [code for code in codes if find_country(country_name(code)) != code] == []
+    assert country_name("BA") == "Bosnia and Herzegovina"
+
+
+def test_a_part_of_a_country_is_found_by_its_code_or_its_name() -> None:
+    for text in ("BY", "by", "Bayern", " bayern "):
+        assert find_subdivision("DE", text) == "BY"
+    assert find_subdivision("DE", "Augsburg") == "Augsburg"
+    assert subdivision_names("GB") == {
+        "ENG": "England",
+        "NIR": "Northern Ireland",
+        "SCT": "Scotland",
+        "WLS": "Wales",
+    }
+    with pytest.raises(ValueError, match="unknown subdivision 'Bayer'; those of DE are BB, BE"):
+        find_subdivision("DE", "Bayer")
 
 
 def test_without_the_observed_days_only_the_holidays_themselves_are_left() -> None:

@@ -11,7 +11,7 @@ from rules.source import MAX_BYTES
 from scheduler.contents import stamp_now
 from scheduler.errors import WrongFile
 from scheduler.ledger.location import Server, path_of, place_of
-from scheduler.settings import Settings, database_url, ledger_of_wrong_file, load
+from scheduler.settings import Settings, database_url, ledger_of_content, load
 from tests.scheduler_fakes import KEY
 
 RULES = "rules:\n  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
@@ -383,13 +383,13 @@ class TestDatabase:
         file.write_text(text)
         with pytest.raises(WrongFile) as caught:
             load(file)
-        assert ledger_of_wrong_file(caught.value, file, {}) == f"sqlite:///{file.parent}/{name}"
+        assert ledger_of_content(caught.value.content, file, {}) == f"sqlite:///{file.parent}/{name}"
 
     def test_where_that_line_is_wrong_too_it_is_not_known(self, file: Path) -> None:
         file.write_text("rules: [\ndatabase: garbage\n")
         with pytest.raises(WrongFile) as caught:
             load(file)
-        assert ledger_of_wrong_file(caught.value, file, {}) is None
+        assert ledger_of_content(caught.value.content, file, {}) is None
 
 
 class TestStamp:

@@ -16,7 +16,7 @@ import click
 from rules.overrides import Override
 from rules.ruleset import Action, Edge, Ruleset, Subject, Timeline
 from rules.timeline import TICK
-from scheduler.cli import options, output
+from scheduler.cli import completing, options, output
 from scheduler.cli.plan import month, rows, text
 from scheduler.cli.plan.rows import Planned
 from scheduler.clock import utc_now
@@ -35,9 +35,20 @@ _NOTHING_ELSE = "nothing else happens in that time"
 @options.database
 @click.option("--from", "start", metavar="T", help="From this date or instant on.  [default: now]")
 @click.option("--to", "end", metavar="T", help="Up to this date or instant, itself not included.")
-@click.option("--days", type=click.IntRange(1, _LONGEST_DAYS), help=f"How many days, without --to.  [{_DEFAULT_DAYS}]")
-@click.option("--campaign", type=click.IntRange(min=1), help="Only what happens to this campaign.")
-@click.option("--rule", help="Only what this rule has a part in.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, _LONGEST_DAYS),
+    metavar="N",
+    help=f"How many days, without --to.  [default: {_DEFAULT_DAYS}]",
+)
+@click.option(
+    "--campaign",
+    type=click.IntRange(min=1),
+    metavar="ID",
+    shell_complete=completing.campaigns,
+    help="Only what happens to this campaign.",
+)
+@click.option("--rule", metavar="NAME", shell_complete=completing.rules, help="Only what this rule has a part in.")
 @click.option("--calendar", "as_months", is_flag=True, help="Show months, with quiet days shaded.")
 @options.output_format("text", "json", "csv", "ics")
 def command(
