@@ -388,7 +388,7 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
             yield Release(custody, touched)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]
-    if pending := [each for each in resumes if each.state in _OPEN]:
+    if pending := [each for each in resumes if _is_open(each, situation.now)]:
         yield from _overtake(situation, custody, pending[-1])
         return
     intent = _resume_intent(situation, custody)

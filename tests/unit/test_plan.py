@@ -683,6 +683,12 @@ class TestGiveBack:
         waiting = known(State.WAITING, MONDAY, Action.RESUME)
         assert planned(WEEKEND, MONDAY + HOUR, status, waiting, custody=held()) == []
 
+    def test_a_resume_whose_time_was_over_unseen_does_not_hold_up_the_next_one(self) -> None:
+        over = known(State.WAITING, MONDAY - HOUR, Action.RESUME, expires_at=MONDAY - MINUTE)
+        assert (
+            the_call(planned(WEEKEND, MONDAY, "PAUSED", known(State.SUCCEEDED), over, custody=held())).due_at == MONDAY
+        )
+
     def test_a_resume_that_waits_ends_where_somebody_else_was_seen_to_act(self) -> None:
         """It would run again what that person pauses after it."""
         waiting, reason = known(State.WAITING, MONDAY, Action.RESUME), "already running: somebody resumed it"
@@ -1203,8 +1209,10 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
             assert before.custody.due_at <= before.now
             since = max(before.custody.due_at, before.moved_at or before.custody.due_at)
             assert not before.timeline.holds(since, before.now + TICK)
+            # One whose time is over is ended by its lane.
+            lasting = [each for each in before.known if each.state is State.CALLING or before.now < each.expires_at]
             assert not any(
-                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in before.known
+                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in lasting
             )
             assert before.status in {"PAUSED", None}
 
