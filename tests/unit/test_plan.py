@@ -670,6 +670,24 @@ class TestGiveBack:
         assert (skip.intent.action, skip.intent.due_at, skip.intent.owes_resume) == (Action.RESUME, SATURDAY, False)
         assert release == Release(held(), f"not paused ({status})")
 
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [*((each, f"not paused ({each})") for each in IDLE), ("RUNNING", "already running: somebody resumed it")],
+    )
+    def test_nor_is_what_somebody_has_touched_when_the_clock_was_put_back_to_before_its_window(
+        self, status: str, reason: str
+    ) -> None:
+        now = FRIDAY - HOUR
+        skip, release = planned(WEEKEND, now, status, known(State.SUCCEEDED), custody=held())
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason) == (State.SKIPPED, reason)
+        assert (skip.intent.action, skip.intent.due_at, skip.intent.rules) == (Action.RESUME, now, ("weekend",))
+        assert release == Release(held(), reason)
+
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_what_nobody_was_seen_to_touch_is_held_until_its_window_has_come_and_gone(self, status: str | None) -> None:
+        assert planned(WEEKEND, FRIDAY - HOUR, status, known(State.SUCCEEDED), custody=held()) == []
+
     @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
     @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
     @pytest.mark.parametrize("due_at", [MONDAY, MONDAY + HOUR])
