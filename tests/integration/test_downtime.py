@@ -406,6 +406,26 @@ class TestLateResume:
         assert lives.statuses() == ["RUNNING", "RUNNING"]
         assert len(posts(lives.sandbox)) == before
 
+    async def test_one_that_could_not_be_made_before_the_next_window_is_made_after_that(self, lives: Lives) -> None:
+        """The first one is still open when the next daemon looks, and nothing is left to wake it later."""
+        lives.write(weekend(), "{name: more, campaigns: all, pause: {from: Mon 09:00, until: Mon 10:00}}")
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="status", call="run", status=503))
+        await lives.live(MONDAY)
+        lives.sandbox.clear_faults()
+        async with lives.living(MONDAY + 3 * HOUR):
+            await until(lambda: are(lives, "RUNNING", "RUNNING"), "both are given back")
+
+    async def test_what_a_pause_without_an_answer_has_stopped_is_given_back_as_soon_as_that_is_over(
+        self, lives: Lives
+    ) -> None:
+        lives.sandbox.add_fault(Fault(effect="drop_after", call="pause"))
+        await lives.live(FRIDAY)
+        lives.sandbox.clear_faults()
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        async with lives.living(MONDAY + MINUTE):
+            await until(lambda: are(lives, "RUNNING", "RUNNING"), "both are given back")
+
     async def test_a_rule_that_was_shortened_meanwhile_gives_back_at_once_what_it_kept_for_days(
         self, lives: Lives
     ) -> None:

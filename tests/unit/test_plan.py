@@ -670,6 +670,24 @@ class TestGiveBack:
         assert (skip.intent.action, skip.intent.due_at, skip.intent.owes_resume) == (Action.RESUME, SATURDAY, False)
         assert release == Release(held(), f"not paused ({status})")
 
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [*((each, f"not paused ({each})") for each in IDLE), ("RUNNING", "already running: somebody resumed it")],
+    )
+    def test_nor_is_what_somebody_has_touched_when_the_clock_was_put_back_to_before_its_window(
+        self, status: str, reason: str
+    ) -> None:
+        now = FRIDAY - HOUR
+        skip, release = planned(WEEKEND, now, status, known(State.SUCCEEDED), custody=held())
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason) == (State.SKIPPED, reason)
+        assert (skip.intent.action, skip.intent.due_at, skip.intent.rules) == (Action.RESUME, now, ("weekend",))
+        assert release == Release(held(), reason)
+
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_what_nobody_was_seen_to_touch_is_held_until_its_window_has_come_and_gone(self, status: str | None) -> None:
+        assert planned(WEEKEND, FRIDAY - HOUR, status, known(State.SUCCEEDED), custody=held()) == []
+
     @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
     @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
     @pytest.mark.parametrize("due_at", [MONDAY, MONDAY + HOUR])
@@ -682,6 +700,12 @@ class TestGiveBack:
     def test_a_resume_waits_on_while_nobody_else_has_acted(self, status: str | None) -> None:
         waiting = known(State.WAITING, MONDAY, Action.RESUME)
         assert planned(WEEKEND, MONDAY + HOUR, status, waiting, custody=held()) == []
+
+    def test_a_resume_whose_time_was_over_unseen_does_not_hold_up_the_next_one(self) -> None:
+        over = known(State.WAITING, MONDAY - HOUR, Action.RESUME, expires_at=MONDAY - MINUTE)
+        assert (
+            the_call(planned(WEEKEND, MONDAY, "PAUSED", known(State.SUCCEEDED), over, custody=held())).due_at == MONDAY
+        )
 
     def test_a_resume_that_waits_ends_where_somebody_else_was_seen_to_act(self) -> None:
         """It would run again what that person pauses after it."""
@@ -1203,8 +1227,10 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
             assert before.custody.due_at <= before.now
             since = max(before.custody.due_at, before.moved_at or before.custody.due_at)
             assert not before.timeline.holds(since, before.now + TICK)
+            # One whose time is over is ended by its lane.
+            lasting = [each for each in before.known if each.state is State.CALLING or before.now < each.expires_at]
             assert not any(
-                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in before.known
+                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in lasting
             )
             assert before.status in {"PAUSED", None}
 
