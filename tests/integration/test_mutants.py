@@ -3,33 +3,48 @@
 `make mutants` does it with 10,000; the tests do it with fewer. Each has a number, and is the same each time.
 """
 
+import asyncio
 import os
 import random
 import re
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from scheduler import accounts
+from scheduler.client import Client
+from scheduler.daemon import Daemon
 from scheduler.errors import WrongFile
 from scheduler.reload import Candidate, try_out
-from scheduler.settings import Settings, load
+from scheduler.settings import Account, Settings, load
 from tests.mutants import ACCIDENTS, Accident, lay_out, mutant
-from tests.scheduler_fakes import DAY, FRIDAY, KEY, captured_logs
+from tests.scheduler_fakes import DAY, FRIDAY, KEY, captured_logs, ledger_in, until
 
 MUTANTS = int(os.environ.get("CURFEW_MUTANTS", "300"))
 PARTS = 20 if MUTANTS > 1000 else 4
 # Some are of a file that others include.
 INCLUDED = ("company-closures.ics", "keys/acme")
+# What the daemon says of each load, one of these.
+ANSWERS = {
+    "file loaded",
+    "file rejected; the rules in force stay",
+    "the file is again as it was",
+    "the file hasn't changed",
+}
 LINE = re.compile(r"curfew\.yaml:([1-9]\d*):([1-9]\d*): (\S.*?): \S")
 
 
 @pytest.fixture(autouse=True)
-def _logs() -> Iterator[None]:
-    with captured_logs():
-        yield
+def logs() -> Iterator[list[Any]]:
+    with captured_logs() as lines:
+        yield lines
 
 
 class Yard:
@@ -65,6 +80,21 @@ class Yard:
             return "right"
         finally:
             spoilt.write_bytes(whole)
+
+    def mutants(self, number: int) -> Iterator[tuple[int, bytes]]:
+        """Files that are spoilt, and right all the same; and a few that aren't, since those are many."""
+        for seed in range(number):
+            good, other = (self.good[each % len(self.good)].read_bytes() for each in (seed, seed + 1))
+            text = mutant(good, other, seed)
+            if seed % 20 == 0 or self._is_right(text):
+                yield seed, text
+
+    def _is_right(self, text: bytes) -> bool:
+        aside = self.folder / "aside.yml"
+        aside.write_bytes(text)
+        with suppress(WrongFile):
+            return bool(load(aside, self.environment, every_key=True))
+        return False
 
 
 def check_places(error: WrongFile, content: bytes) -> None:
@@ -106,6 +136,45 @@ def test_each_mutant_is_either_right_or_rejected_with_a_place(tmp_path: Path, pa
     # Which of the two is more is for whoever reads this (pytest -rP).
     print(f"part {part}: {found.total()} mutants, {found['right']} right, {found['rejected']} rejected")
     assert found["rejected"]
+
+
+class Calm:
+    """An API that does what it's asked, and has no campaigns: mutants may name any address."""
+
+    def __init__(self, account: Account) -> None:
+        self._made = Client(account, httpx.MockTransport(lambda _: httpx.Response(httpx.codes.NO_CONTENT)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+
+async def test_a_daemon_lives_through_them(tmp_path: Path, logs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is right gets as far as the accounts at work, the jobs and the ledger, and each by way of the one before."""
+    monkeypatch.setattr(accounts, "Client", Calm)
+    yard, found = Yard(tmp_path), Counter[str]()
+    daemon = Daemon(yard.before(yard.good[0]), ledger_in(tmp_path), yard.environment, now=lambda: FRIDAY)
+    life = asyncio.create_task(daemon.live())
+
+    async def has_answered() -> bool:
+        assert not life.done(), life
+        return sum(line["event"] in ANSWERS for line in logs) > found.total()
+
+    await until(lambda: has_said(logs, "daemon started"), "it has started")
+    for number, text in yard.mutants(MUTANTS):
+        yard.file.write_bytes(text)
+        signal.raise_signal(signal.SIGHUP)
+        await until(has_answered, f"mutant {number} is loaded or rejected")
+        found[[line["event"] for line in logs if line["event"] in ANSWERS][-1]] += 1
+    life.cancel()
+    await asyncio.wait([life])
+    assert life.cancelled(), life
+    print(dict(found))
+    assert found["file loaded"]
+    assert found["file rejected; the rules in force stay"]
+
+
+async def has_said(logs: list[Any], event: str) -> bool:
+    return any(line["event"] == event for line in logs)
 
 
 def test_the_good_files_are_right_and_a_mutant_is_the_same_each_time(tmp_path: Path) -> None:
