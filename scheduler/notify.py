@@ -8,14 +8,13 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from rules.notation import nearest
-from rules.source import Problem, Source, render
+from rules.source import render
 from scheduler.alerts.messages import Message
 from scheduler.settings import Address
 from scheduler.texts import brief
@@ -80,15 +79,8 @@ class Target:
             raise NotTaken(why)
 
 
-def wrong_addresses(source: Source, addresses: Sequence[Address]) -> Iterator[Problem]:
-    """Say of each address, at its place, to which nothing can be sent, why that is; without the address itself."""
-    for address in addresses:
-        wrong = _wrong(address.url)
-        if wrong is not None:
-            yield source.problem(address.path, wrong)
-
-
-def _wrong(url: str) -> str | None:
+def wrong_address(url: str) -> str | None:
+    """Why nothing can be sent to an address, without the address itself; None where something can."""
     found = _SERVICE.match(url)
     if found is None:
         return _NO_ADDRESS

@@ -1,7 +1,7 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -42,6 +42,7 @@ _PING: Final[ValuePath] = ("alerts", "ping")
 _A: Final = {"key": "a key", "address": "an address"}
 
 Environment = Mapping[str, str]
+CheckAddress = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,23 +107,33 @@ class _UnusableError(ValueError):
         self.elsewhere = elsewhere
 
 
-def load(file: Path, environment: Environment | None = None, *, every_key: bool = False) -> Settings:
+def load(
+    file: Path,
+    environment: Environment | None = None,
+    *,
+    every_key: bool = False,
+    check_address: CheckAddress | None = None,
+) -> Settings:
     """Read a file of rules, and with an environment also the keys of its accounts: a plan can be made without.
 
-    A credential that only the service has is left unchecked, unless `every_key` is asked for.
+    A credential that only the service has is left unchecked, unless `every_key` is asked for. `check_address` says why
+    nothing can be sent to an address of `alerts.to`, None where something can.
 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
     contents = Contents()
     try:
-        return _load(contents, file, environment, every_key=every_key)
+        keys = _Keys(file, environment, contents, check_address) if environment is not None else None
+        return _load(contents, file, keys, environment, every_key=every_key)
     except WrongFile as error:
         error.stamp = contents.stamp
         raise
 
 
-def _load(contents: Contents, file: Path, environment: Environment | None, *, every_key: bool) -> Settings:
+def _load(
+    contents: Contents, file: Path, keys: "_Keys | None", environment: Environment | None, *, every_key: bool
+) -> Settings:
     zone_data = use_newest()
     content = _content(contents, file)
     try:
@@ -130,7 +141,6 @@ def _load(contents: Contents, file: Path, environment: Environment | None, *, ev
     except SourceError as error:
         raise WrongFile(str(file), error.problems, content) from None
     included = _Included(source, file, contents)
-    keys = _Keys(file, environment, contents) if environment is not None else None
     problems = [*_database_problems(source, file, environment), *included.problems]
     if keys is not None:
         problems += keys.problems(source, every_key=every_key)
@@ -255,7 +265,10 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
 class _Keys:
     """The keys of the accounts and the addresses of alerts, as the environment and files beside the file have them."""
 
-    def __init__(self, file: Path, environment: Environment, contents: Contents) -> None:
+    def __init__(
+        self, file: Path, environment: Environment, contents: Contents, check_address: CheckAddress | None
+    ) -> None:
+        self._check_address = check_address
         self._file = file
         self._environment = environment
         self._contents = contents
@@ -266,8 +279,8 @@ class _Keys:
             is_address = path[0] == "alerts"
             try:
                 found = self._key(key, text, "address" if is_address else "key")
-                if _is_ping(path):
-                    check_ping_url(found)
+                if is_address:
+                    self._check(path, found)
             except _UnusableError as error:
                 is_note = error.elsewhere and not every_key
                 instead = "an address or url_file" if is_address else "api_key or api_key_file"
@@ -276,6 +289,12 @@ class _Keys:
                 yield replace(problem, is_note=is_note)
             except ValueError as error:
                 yield source.problem(path, str(error))
+
+    def _check(self, path: ValuePath, url: str) -> None:
+        if _is_ping(path):
+            check_ping_url(url)
+        elif self._check_address is not None and (wrong := self._check_address(url)):
+            raise ValueError(wrong)
 
     def accounts(self, document: Document) -> Iterator[Account]:
         """The accounts whose keys can be had here."""

@@ -64,8 +64,8 @@ ABOUT: Final[Mapping[Kind, About]] = {
         one="the ledger can't be written",
         many="the ledger can't be written ({} causes)",
         over="the ledger is written again, with all that was done meanwhile",
-        advice="Pauses go out meanwhile, and are kept in memory; resumes wait. Don't stop the daemon before it's mended, "
-        "or what it has done since is lost.",
+        advice="Pauses go out meanwhile, and are kept in memory; resumes wait. Don't stop the daemon before it's "
+        "mended, or what it has done since is lost.",
         patience=_ONE,
     ),
     Kind.HANGS: About(

@@ -50,11 +50,9 @@ class Sender:
 
     def message(self, title: str, parts: Sequence[str], level: Level) -> Message:
         """Paragraphs as a message, with who says it at the end."""
-        body = "\n\n".join(parts)
-        if len(body) > LONGEST_BODY:
-            whole_lines, _, _ = body[:LONGEST_BODY].rpartition("\n")
-            body = f"{whole_lines}\n…\nThe rest is in `curfew alert`."
-        return Message(f"Curfew: {title}", inert(f"{body}\n\n--\nCurfew on {self.host}, {self.file}"), level)
+        text = _bounded("\n\n".join(parts))
+        body = f"{text}\n\n--\nCurfew on {self.host}, {self.file}"
+        return Message(f"Curfew: {title}", inert(body), level)
 
 
 def alert(begun: Sequence[Entry], over: Sequence[Entry], sender: Sender) -> Message:
@@ -67,9 +65,26 @@ def alert(begun: Sequence[Entry], over: Sequence[Entry], sender: Sender) -> Mess
     return sender.message(title, parts, _level(begins))
 
 
-def test(sender: Sender) -> Message:
+def test_message(sender: Sender) -> Message:
     """What `curfew alert --test` sends."""
     return sender.message("a test of its alerts", [_TEST], Level.INFO)
+
+
+def together(messages: Sequence[Message]) -> Message:
+    """Several messages that had to wait for one another as one."""
+    if len(messages) == 1:
+        return messages[0]
+    body = "\n\n".join([f"{len(messages)} messages that couldn't be sent before:", *(each.body for each in messages)])
+    level = min((each.level for each in messages), key=list(Level).index)
+    return Message(f"{messages[-1].title} (and what came before)", _bounded(body), level)
+
+
+def _bounded(text: str) -> str:
+    """Whole lines of it, as far as a service takes them."""
+    if len(text) <= LONGEST_BODY:
+        return text
+    whole_lines, _, _ = text[:LONGEST_BODY].rpartition("\n")
+    return f"{whole_lines}\n…\nThe rest is in `curfew alert` and `curfew status`."
 
 
 def _level(begins: Sequence[tuple[Kind, Sequence[Entry]]]) -> Level:

@@ -21,7 +21,7 @@ from scheduler.texts import brief
 
 VERBS: Final = (
     *("check", "plan", "why", "calendar", "campaigns"),
-    *("run", "status", "audit"),
+    *("run", "status", "audit", "alert"),
     *("skip", "extend", "pause", "resume", "overrides", "undo"),
     *("sandbox", "demo", "db", "service", "schema"),
 )

@@ -45,7 +45,17 @@ def open_concerns(connection: Connection) -> list[dict[str, Any]]:
 
 def entries(connection: Connection) -> list[Entry]:
     """The concerns on record that aren't closed, oldest first."""
-    rows = connection.execute(select(concerns).where(concerns.c.closed_at.is_(None)).order_by(concerns.c.id))
+    return _entries(connection, concerns.c.closed_at.is_(None))
+
+
+def told_since(connection: Connection, since: datetime) -> list[Entry]:
+    """The concerns that somebody was told of, and that weren't closed by an instant, oldest first."""
+    is_of_then = or_(concerns.c.closed_at.is_(None), concerns.c.closed_at >= since)
+    return _entries(connection, and_(concerns.c.told_at.is_not(None), is_of_then))
+
+
+def _entries(connection: Connection, chosen: Any) -> list[Entry]:
+    rows = connection.execute(select(concerns).where(chosen).order_by(concerns.c.id))
     return [
         Entry(
             id=row.id,
@@ -57,6 +67,7 @@ def entries(connection: Connection) -> list[Entry]:
             over_at=row.over_at,
         )
         for row in rows
+        # A newer version may have had others.
         if row.kind in set(Kind)
     ]
 
@@ -150,12 +161,11 @@ def _of_intents() -> Any:
     )
 
 
-def preflights(connection: Connection, accounts: Sequence[str]) -> Rows:
-    """What the last look ahead has said of each of these accounts."""
+def preflights(connection: Connection) -> Rows:
+    """What the last look ahead has said of each account."""
     newest = select(func.max(journal.c.id)).where(journal.c.event == PREFLIGHT).group_by(journal.c.account)
     query = select(journal.c.at, journal.c.account, journal.c.details).where(journal.c.id.in_(newest))
-    rows = connection.execute(query.order_by(journal.c.account)).mappings()
-    return [dict(row) for row in rows if row["account"] in accounts]
+    return [dict(row) for row in connection.execute(query.order_by(journal.c.account)).mappings()]
 
 
 def newest_line(connection: Connection) -> int:
