@@ -6,8 +6,8 @@ from typing import Final
 _LONGEST: Final = 60
 # What stands in quotes, and any other run without the marks that part the steps of a path.
 _ECHO: Final = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|[^\s./:'"\[\]]+""")
-# What begins a mention (@channel), and what makes a link of a text.
-_ACTIVE: Final = re.compile(r"@|:/|www\.", re.IGNORECASE)
+# What begins a mention (@channel, <!channel>), what makes a link of a text, and a block of code of what follows.
+_ACTIVE: Final = re.compile(r"@|<|:/|www\.|`(?=`)", re.IGNORECASE)
 
 
 def printable(value: object) -> str:

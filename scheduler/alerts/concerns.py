@@ -318,7 +318,9 @@ def _campaign(row: Row) -> str:
 
 def _campaigns(rows: Sequence[Row]) -> str:
     """How many they are, and a few of them."""
-    first = {row["campaign"]: row for row in reversed(rows)}
+    first: dict[int, Row] = {}
+    for row in rows:
+        first.setdefault(row["campaign"], row)
     named = [_campaign(each) for each in list(first.values())[:_MOST_NAMED]]
     more = [f"and {len(first) - _MOST_NAMED} more"] if len(first) > _MOST_NAMED else []
     number = "1 campaign" if len(first) == 1 else f"{len(first)} campaigns"

@@ -115,7 +115,7 @@ def _has_lasted(since: datetime, length: timedelta, now: datetime) -> bool:
 
 
 def is_time(messages: Collection[datetime], now: datetime) -> bool:
-    """Whether a message may go out now, after these within the last hour: at most seven do in any hour."""
+    """Whether a message may go out now, after these: at most eight do in any hour."""
     recent = sorted(at for at in messages if now - HOUR < at <= now)
     if not recent:
         return True
