@@ -28,6 +28,8 @@ _NO_ADDRESS: Final = "must be an address as Apprise has them, as in mailto://...
 _SERVICE: Final = re.compile(r"([a-z][a-z0-9]{1,19})://", re.IGNORECASE)
 # Parts of an address that are so long may be secrets, and are in no message about it.
 _LEAST_SECRET: Final = 4
+# Its hundred services are loaded when they are asked for first, and not in two threads at the same time.
+_LOADING: Final = threading.Lock()
 _LONGEST_REASON: Final = 300
 _PARTS: Final = re.compile(r"[/:@?&=,;+#%.]+")
 _HARMLESS: Final = frozenset({"true", "false", "html", "text", "markdown", "https", "http", "smtp", "localhost"})
@@ -44,7 +46,7 @@ class Target:
         self.address = address
         service = _SERVICE.match(address.url)
         self.name = f"{render(address.path)} ({service[1].lower() if service else 'no service'})"
-        self._thread: threading.Thread | None = None
+        self._is_asked = threading.Event()
 
     async def send(self, message: Message, limit: timedelta = TIMEOUT) -> None:
         """Have the service take a message.
@@ -52,7 +54,7 @@ class Target:
         Raises:
             NotTaken: it doesn't, or not in time.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._is_asked.is_set():
             raise NotTaken("it still hasn't answered to the message before")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str | None] = loop.create_future()
@@ -63,13 +65,14 @@ class Target:
 
         def work() -> None:
             why = _why_not(self.address.url, message)
+            self._is_asked.clear()
             # Who asked may be gone, and the loop with them.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(tell, why)
 
         # A thread of its own, that nobody waits for at the end: a name that isn't resolved can take a minute.
-        self._thread = threading.Thread(target=work, name=f"alert {self.name}", daemon=True)
-        self._thread.start()
+        self._is_asked.set()
+        threading.Thread(target=work, name=f"alert {self.name}", daemon=True).start()
         try:
             async with asyncio.timeout(limit.total_seconds()):
                 why = await answer
@@ -120,13 +123,15 @@ def _services() -> set[str]:
     from apprise.manager_plugins import NotificationManager
 
     services: Any = NotificationManager
-    return set(services().schemas())
+    with _LOADING:
+        return set(services().schemas())
 
 
 def _apprise_for(url: str) -> "Apprise | None":
     """What sends to one address; None where that can't be."""
     import apprise
 
+    _services()
     # Its lines may have parts of an address in them. What matters of them is in our own.
     logging.getLogger("apprise").propagate = False
     asset = apprise.AppriseAsset(

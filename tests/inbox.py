@@ -1,11 +1,15 @@
-"""Where alerts and pings go in tests: a real HTTP server on loopback, which takes them, refuses them, or hangs."""
+"""Where alerts and pings go in tests: servers on loopback, for HTTP one that takes them, refuses them, or hangs."""
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 
@@ -89,6 +93,39 @@ def inbox() -> Iterator[Inbox]:
         yield box
     finally:
         box.is_over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Smtp(StreamRequestHandler):
+    """As much of RFC 5321 as one mail takes."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            command = line[:4].upper()
+            if command == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                content = b""
+                while (part := self.rfile.readline()) != b".\r\n":
+                    content += part
+                self.server.mails.append(message_from_bytes(content, policy=default))  # type: ignore[attr-defined]
+            self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
+
+
+@contextmanager
+def mailbox() -> Iterator[tuple[int, list[EmailMessage]]]:
+    """A mail server on loopback: its port, and what has come so far."""
+    server = ThreadingTCPServer(("127.0.0.1", 0), _Smtp)
+    server.daemon_threads = True
+    mails: list[EmailMessage] = []
+    server.mails = mails  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1], mails
+    finally:
         server.shutdown()
         server.server_close()
         thread.join()

@@ -60,8 +60,8 @@ def test_where_all_is_well_nothing_needs_a_person() -> None:
             {"missed": [missed()]},
             Kind.WINDOW_MISSED,
             "main weekend 2026-11-30T07:00:00Z",
-            f"weekend: Fri 2026-11-27 17:00 until Mon 2026-11-30 08:00, for 1 campaign (main/{CAMPAIGN} Alpha): it passed "
-            "while no daemon ran",
+            f"weekend: Fri 2026-11-27 17:00 until Mon 2026-11-30 08:00, for 1 campaign (main/{CAMPAIGN} Alpha): "
+            "it passed while no daemon ran",
         ),
         (
             {"given_up": [{**missed(), "rules": [], "account": "old"}]},
