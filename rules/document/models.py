@@ -453,9 +453,9 @@ class AlertsSpec(_Part):
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if self.to is None and self.ping is None:
-            raise PydanticCustomError("nowhere", "needs to, or ping")
+            raise PydanticCustomError("nowhere", "needs one of to and ping")
         if self.digest is not None and self.to is None:
-            raise _at("digest", "needs to, which says where it goes")
+            raise _at("digest", "goes with to only")
         return self
 
 

@@ -334,11 +334,12 @@ class TestCauses:
         clock = Clock(MONDAY + 3 * DAY)
         async with looking(ledger, tmp_path, box.target, clock=clock) as life:
             why = "it passed while no daemon ran"
-            for campaign in range(CAMPAIGN, CAMPAIGN + 5):
-                new = new_intent(campaign)
-                await life.do(
-                    lambda connection, new=new: work.record_decision(connection, new, State.MISSED, why, clock())
-                )
+
+            def miss(connection: Connection) -> None:
+                for campaign in range(CAMPAIGN, CAMPAIGN + 5):
+                    work.record_decision(connection, new_intent(campaign), State.MISSED, why, clock())
+
+            await life.do(miss)
             await self.told(life, MINUTE)
             assert box.titles == ["Curfew: a quiet window was missed"]
             assert f"for 5 campaigns (main/{CAMPAIGN}, " in box.bodies[0]
@@ -657,6 +658,33 @@ class TestDaemon:
         assert box.titles == ["Curfew: Woodpecker refuses the key of an account"]
         assert [(letter.method, letter.path) for letter in box.letters if letter.path != "/box"] == [("GET", "/ping")]
 
+    async def test_who_is_named_while_it_runs_is_told_and_a_wrong_address_is_a_mistake_of_the_file(
+        self, sandbox: Sandbox, tmp_path: Path, box: Inbox, logs: list[Any]
+    ) -> None:
+        sandbox.add_fault(Fault(effect="status", status=401))
+        file = tmp_path / "curfew.yaml"
+
+        async def is_told() -> bool:
+            return bool(box.titles)
+
+        async def is_rejected() -> bool:
+            return any(line["event"].startswith("file rejected") for line in logs)
+
+        async with living(sandbox, tmp_path) as daemon:
+            before = file.read_text()
+            file.write_text(f"alerts: {{to: 'slak://SECRET'}}\n{before}")
+            await until(lambda: has_said(logs, "no list of campaigns"), "it works")
+            send(signal.SIGHUP)
+            await until(is_rejected, "it's refused")
+            file.write_text(f"alerts: {{to: '{box.target}'}}\n{before}")
+            send(signal.SIGHUP)
+            await until(is_told, "it's told")
+            send(signal.SIGTERM)
+            await daemon.ended()
+        (rejected,) = [line for line in logs if line["event"].startswith("file rejected")]
+        assert rejected["first"] == "1:14: alerts.to: Apprise has no service 'slak'; did you mean 'slack'?"
+        assert box.titles == ["Curfew: Woodpecker refuses the key of an account"]
+
     async def test_a_dry_run_tells_nobody_and_does_not_ping(self, sandbox: Sandbox, tmp_path: Path, box: Inbox) -> None:
         sandbox.add_fault(Fault(effect="status", status=401))
 
@@ -683,6 +711,10 @@ class TestDaemon:
             with pytest.raises(ZeroDivisionError):
                 await daemon.ended()
         assert [letter.path for letter in box.letters][-1] == "/ping/fail"
+
+
+async def has_said(logs: list[Any], event: str) -> bool:
+    return any(line["event"] == event for line in logs)
 
 
 def test_nothing_is_kept_of_what_nobody_was_told(tmp_path: Path) -> None:

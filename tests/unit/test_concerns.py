@@ -120,7 +120,7 @@ def test_a_cause_is_one_concern_of_its_kind(facts: dict[str, Any], kind: Kind, s
 
 
 def test_every_kind_comes_of_a_cause() -> None:
-    cases = test_a_cause_is_one_concern_of_its_kind.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    cases = test_a_cause_is_one_concern_of_its_kind.pytestmark[0].args[1]
     assert {kind for _, kind, _, _ in cases} == set(Kind) == set(ABOUT)
 
 
