@@ -17,6 +17,8 @@ from scheduler.settings import Address
 
 PERIOD: Final = timedelta(minutes=1)
 LIMIT: Final = timedelta(seconds=10)
+# How soon it's looked again whether all is well by now.
+_LOOK_AGAIN: Final = timedelta(seconds=5)
 NAME: Final = "alerts.ping"
 
 _log = logger()
@@ -41,10 +43,11 @@ class Ping:
     async def run(self) -> None:
         """Call it every minute, until cancelled."""
         while True:
-            address = self._address()
+            address, pause = self._address(), _LOOK_AGAIN
             if address is not None and self._is_well():
+                pause = PERIOD
                 self._tell(await try_once(address.url, self._limit))
-            await asyncio.sleep(PERIOD.total_seconds())
+            await asyncio.sleep(pause.total_seconds())
 
     async def fail(self) -> None:
         """Say at once that the daemon ends by a fault: nobody need wait for the silence to be long enough."""
@@ -67,4 +70,6 @@ async def try_once(url: str, limit: timedelta = LIMIT) -> str | None:
         await call(url, limit)
     except TryLater as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 -- a fault of a library is told as such; the next ping may do better
+        return f"a fault: {type(error).__name__}"
     return None

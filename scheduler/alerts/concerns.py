@@ -85,7 +85,7 @@ ABOUT: Final[Mapping[Kind, About]] = {
         one="Woodpecker refuses to pause a campaign, which may be sending",
         many="Woodpecker refuses to pause {} campaigns, which may be sending",
         over="paused by now, or not wanted any more",
-        advice="Pause it in Woodpecker by hand: the error says what keeps the API from it. Curfew asks again, less and "
+        advice="Pause by hand, in Woodpecker: the error says what keeps the API from it. Curfew asks again, less and "
         "less often, until the window ends.",
         patience=_ONE,
     ),
@@ -93,8 +93,8 @@ ABOUT: Final[Mapping[Kind, About]] = {
         one="a campaign can't be paused, and may be sending",
         many="{} campaigns can't be paused, and may be sending",
         over="paused by now, or not wanted any more",
-        advice="Pause it in Woodpecker by hand. Curfew goes on trying until the window ends; `curfew status` has the "
-        "errors.",
+        advice="If it matters now, pause by hand, in Woodpecker. Curfew goes on trying until the window ends; "
+        "`curfew status` has the errors.",
         patience=_FIVE,
     ),
     Kind.WINDOW_MISSED: About(
@@ -110,15 +110,15 @@ ABOUT: Final[Mapping[Kind, About]] = {
         one="the file of rules is wrong",
         many="{} files of rules are wrong",
         over="the file of rules is right again",
-        advice="The rules loaded before stay in force. `curfew check` shows every mistake.",
+        advice="`curfew check` shows every mistake. The rules loaded before stay in force.",
         patience=timedelta(minutes=2),
     ),
     Kind.LEFT_PAUSED: About(
         one="a campaign stays paused until a person resumes it",
         many="{} campaigns stay paused until a person resumes them",
         over="not paused any more",
-        advice="Curfew won't resume it any more. Resume it in Woodpecker when it may run; where Bounce Shield has "
-        "stopped it, see first why so much has bounced.",
+        advice="Curfew won't do it any more. Resume by hand, in Woodpecker, what may run; where Bounce Shield has "
+        "stopped a campaign, see first why so much has bounced.",
         patience=_ONE,
     ),
     Kind.GIVEN_UP: About(
@@ -132,7 +132,7 @@ ABOUT: Final[Mapping[Kind, About]] = {
         one="a campaign can't be resumed so far",
         many="{} campaigns can't be resumed so far",
         over="resumed by now, or left to you",
-        advice="It's tried for 24 hours. If it must run now, resume it in Woodpecker.",
+        advice="It's tried for 24 hours. If it matters now, resume by hand, in Woodpecker.",
         patience=timedelta(minutes=15),
     ),
     Kind.CRASHING: About(

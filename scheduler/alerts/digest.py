@@ -98,7 +98,8 @@ def digest(period: Period, ahead: Sequence[Coming], sender: Sender) -> Message:
     """The summary as a message; it's as short as the time was quiet."""
     zone = sender.zone
     is_well = not (period.open or period.over)
-    head = f"Since {local(period.since, zone)}: {'nothing went wrong.' if is_well else 'see below what went wrong.'}"
+    what = "nothing went wrong." if is_well else "this went wrong." if period.over else "something needs a person."
+    head = f"Since {local(period.since, zone)}: {what}"
     parts = [
         "\n".join([head, *_wrong(period.over, zone)]) if period.over else head,
         *_section("Needs a person now:", _wrong(period.open, zone)),

@@ -111,7 +111,7 @@ def _begun(kind: Kind, entries: Sequence[Entry], zone: tzinfo) -> str:
 def _over(kind: Kind, entries: Sequence[Entry], zone: tzinfo) -> str:
     began = local(min(entry.began_at for entry in entries), zone)
     ended = local(max(entry.over_at or entry.began_at for entry in entries), zone)
-    head = f"Over: {_title(kind, entries)} (from {began} until {ended}). Now: {ABOUT[kind].over}."
+    head = f"Over: {_title(kind, entries)} (from {began} until {ended}): {ABOUT[kind].over}."
     return "\n".join([head, *_lines(entries)])
 
 

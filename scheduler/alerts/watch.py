@@ -20,7 +20,7 @@ from scheduler.in_force import InForce
 from scheduler.ledger import concerns as ledger
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.digests import period
-from scheduler.ledger.lives import crashes
+from scheduler.ledger.lives import crashes, tick_of
 from scheduler.ledger.reports import failing_changes, left_campaigns
 from scheduler.logs import logger
 from scheduler.notify import TIMEOUT
@@ -30,6 +30,9 @@ from scheduler.settings import Alerts
 from scheduler.watchdog import LONGEST_SILENCE
 
 LOOK: Final = timedelta(seconds=15)
+# A pass is recorded each minute.
+_MINUTE: Final = timedelta(minutes=1)
+_LATE: Final = timedelta(minutes=3)
 
 _log = logger()
 _T = TypeVar("_T")
@@ -58,8 +61,11 @@ class Watch:
         self._ping = Ping(lambda: self._alerts.ping, self._is_well)
         # What was said of the look ahead, up to a line of the journal.
         self._preflights: tuple[int, ledger.Rows] = (0, [])
+        self._passed: tuple[datetime | None, tuple[ledger.Rows, ledger.Rows]] = (None, ([], []))
         self._last_digest: datetime | None = None
         self._said: str | None = None
+        # When a pass was recorded last, and that was seen.
+        self._ticked_at: datetime | None = None
 
     @property
     def _alerts(self) -> Alerts:
@@ -68,10 +74,12 @@ class Watch:
     @property
     def _sender(self) -> Sender:
         settings = self._parts.rules.settings
-        return Sender(self._host, str(settings.file), settings.document.timezone)
+        return Sender(self._host, str(settings.file.absolute()), settings.document.timezone)
 
     def _is_well(self) -> bool:
-        return not self._hanging()
+        """Whether passes are made: a daemon that only starts, again and again, is none that lives."""
+        ticked_at = self._ticked_at
+        return ticked_at is not None and abs(self._now() - ticked_at) < _LATE and not self._hanging()
 
     def _hanging(self) -> list[str]:
         return self._parts.accounts.pulses.silent(LONGEST_SILENCE)
@@ -94,6 +102,9 @@ class Watch:
     async def _look_whatever_happens(self) -> None:
         try:
             await self.look(self._now())
+        except (LeaseLost, LedgerAway):
+            # The daemon is about to end, and says so itself.
+            pass
         except LedgerError as error:
             self._say(str(error))
         except Exception as error:  # noqa: BLE001 -- pauses go on without alerts; the fault is shown, once
@@ -115,8 +126,8 @@ class Watch:
             LedgerError: the ledger can't be read or written.
         """
         self._courier.use(self._alerts.to)
-        facts, entries, messages = await self._read(lambda connection: self._known(connection, now))
-        facts = self._with_own(facts)
+        known = await self._read(lambda connection: self._known(connection, now))
+        facts, entries, messages, self._ticked_at = self._with_own(known[0]), *known[1:]
         concerns = list(concerns_of(facts, self._sender.zone, now))
         if changes := compare(entries, concerns, now):
             entries = await self._writer.do(lambda connection: ledger.record(connection, changes, now))
@@ -138,19 +149,31 @@ class Watch:
             untaken={**self._courier.untaken, **self._ping.untaken},
         )
 
-    def _known(self, connection: Connection, now: datetime) -> tuple[Facts, list[Entry], list[datetime]]:
-        """What the ledger knows: of causes, of what was told, and when messages were sent."""
+    def _known(
+        self, connection: Connection, now: datetime
+    ) -> tuple[Facts, list[Entry], list[datetime], datetime | None]:
+        """What the ledger knows: of causes, of what was told, when messages were sent, and of the last pass."""
+        missed, given_up = self._what_passed(connection, now)
         facts = Facts(
             failing=failing_changes(connection, now),
             refused=ledger.refused_changes(connection, now),
             left=left_campaigns(connection),
-            missed=ledger.missed_pauses(connection, now),
-            given_up=ledger.given_up(connection, now),
+            missed=missed,
+            given_up=given_up,
             preflights=self._said_ahead(connection),
             took_over=ledger.journalled(connection, ledger.TOOK_OVER, now - LOOK_BACK, now),
             crashes=crashes(connection, self._daemon, self._host, now - RECENT),
         )
-        return facts, ledger.entries(connection), ledger.messages_since(connection, now - HOUR)
+        messages = ledger.messages_since(connection, now - HOUR)
+        return facts, ledger.entries(connection), messages, tick_of(connection, self._daemon)
+
+    def _what_passed(self, connection: Connection, now: datetime) -> tuple[ledger.Rows, ledger.Rows]:
+        """What was missed and given up, asked for once a minute: all that ever was is looked through for it."""
+        asked_at, found = self._passed
+        if asked_at is None or not asked_at <= now < asked_at + _MINUTE:
+            found = ledger.missed_pauses(connection, now), ledger.given_up(connection, now)
+            self._passed = now, found
+        return found
 
     def _said_ahead(self, connection: Connection) -> ledger.Rows:
         accounts = [account.name for account in self._parts.rules.settings.accounts]

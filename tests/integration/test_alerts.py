@@ -587,6 +587,24 @@ class TestDigest:
         assert box.letters == []
 
 
+class TestWell:
+    async def test_a_daemon_is_well_while_its_passes_are_recorded(self, ledger: Database, tmp_path: Path) -> None:
+        """One that only starts, again and again, must not ping."""
+        async with looking(ledger, tmp_path) as life:
+
+            def start(connection: Connection) -> int:
+                return work.register_daemon(connection, host="a", pid=1, version="1", dry_run=False, now=FRIDAY)
+
+            assert await life.do(start) == 1
+            await life.look()
+            assert not life.watch._is_well()
+            await life.do(lambda connection: work.record_tick(connection, 1, FRIDAY))
+            await life.look(2 * MINUTE)
+            assert life.watch._is_well()
+            await life.look(2 * MINUTE)
+            assert not life.watch._is_well()
+
+
 class TestFaults:
     async def test_a_fault_of_its_own_is_said_once_and_it_goes_on(
         self, tmp_path: Path, box: Inbox, logs: list[Any], monkeypatch: pytest.MonkeyPatch
@@ -641,6 +659,7 @@ class TestDaemon:
     @pytest.fixture(autouse=True)
     def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "LOOK", timedelta(milliseconds=10))
+        monkeypatch.setattr("scheduler.ping._LOOK_AGAIN", timedelta(milliseconds=10))
 
     def alerts(self, box: Inbox) -> str:
         return f"{{}}\nalerts: {{to: '{box.target}', ping: '{box.url}/ping'}}"
@@ -649,7 +668,7 @@ class TestDaemon:
         sandbox.add_fault(Fault(effect="status", status=401))
 
         async def is_told() -> bool:
-            return bool(box.titles)
+            return bool(box.titles) and len(box.letters) == 2
 
         async with living(sandbox, tmp_path, calendars=self.alerts(box)) as daemon:
             await until(is_told, "it's told")

@@ -279,6 +279,7 @@ class TestPing:
         self, box: Inbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("scheduler.ping.PERIOD", timedelta(milliseconds=1))
+        monkeypatch.setattr("scheduler.ping._LOOK_AGAIN", timedelta(milliseconds=1))
         is_well = True
         ping = Ping(lambda: Address(("alerts", "ping"), f"{box.url}/uuid?status=up"), lambda: is_well)
         task = asyncio.create_task(ping.run())
@@ -288,8 +289,11 @@ class TestPing:
         await asyncio.sleep(0.02)
         number = len(box.letters)
         await asyncio.sleep(0.02)
-        task.cancel()
         assert len(box.letters) == number
+        is_well = True
+        while len(box.letters) == number:
+            await asyncio.sleep(0.001)
+        task.cancel()
         letter = box.letters[0]
         assert (letter.method, letter.path, letter.content) == ("GET", "/uuid?status=up", b"")
         usual = {"host", "accept", "accept-encoding", "connection", "user-agent"}

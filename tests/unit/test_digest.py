@@ -80,7 +80,7 @@ def test_what_needs_a_person_and_what_went_wrong_are_told_apart() -> None:
     assert message.title == "Curfew: the week in short: something needs a person"
     assert message.level is Level.WARNING
     assert (
-        "see below what went wrong.\n"
+        "this went wrong.\n"
         "- a campaign can't be paused, and may be sending, from Fri 2026-11-27 17:00 until Fri 2026-11-27 18:00\n"
         "- a quiet window was missed, at Fri 2026-11-27 17:00: main/7 Alpha: it fails\n\n"
         "Needs a person now:\n"

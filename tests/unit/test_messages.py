@@ -59,8 +59,8 @@ def test_what_is_over_says_from_when_until_when_and_what_is_so_now() -> None:
     message = alert([], [entry(over=20 * MINUTE), entry(number=1, over=30 * MINUTE)], SENDER)
     assert message.title == "Curfew: over: 2 campaigns can't be paused, and may be sending"
     assert message.body.startswith(
-        "Over: 2 campaigns can't be paused, and may be sending (from Fri 2026-11-27 17:00 until Fri 2026-11-27 17:30). "
-        "Now: paused by now, or not wanted any more.\n- main/1000001 Alpha: UNKNOWN"
+        "Over: 2 campaigns can't be paused, and may be sending (from Fri 2026-11-27 17:00 until Fri 2026-11-27 17:30): "
+        "paused by now, or not wanted any more.\n- main/1000001 Alpha: UNKNOWN"
     )
     assert message.level is Level.SUCCESS
 
