@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from rules.notation import nearest
 from rules.source import render
 from scheduler.alerts.messages import Message
+from scheduler.errors import NotTaken
 from scheduler.settings import Address
 from scheduler.texts import brief
 
@@ -33,10 +34,6 @@ _LOADING: Final = threading.Lock()
 _LONGEST_REASON: Final = 300
 _PARTS: Final = re.compile(r"[/:@?&=,;+#%.]+")
 _HARMLESS: Final = frozenset({"true", "false", "html", "text", "markdown", "https", "http", "smtp", "localhost"})
-
-
-class NotTaken(Exception):
-    """A message that a service hasn't taken; the text says why, without secrets of its address."""
 
 
 class Target:

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.alerts.messages import Message, together
+from scheduler.errors import NotTaken
 from scheduler.logs import logger
-from scheduler.notify import TIMEOUT, NotTaken, Target
+from scheduler.notify import TIMEOUT, Target
 from scheduler.settings import Address
 
 FIRST_WAIT: Final = timedelta(seconds=30)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from scheduler.cli import options, output
-from scheduler.errors import WrongFile, WrongUse
-from scheduler.notify import NotTaken, Target, wrong_address
+from scheduler.errors import NotTaken, WrongFile, WrongUse
+from scheduler.notify import Target, wrong_address
 from scheduler.settings import Alerts, Settings, load
 from scheduler.texts import printable
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from scheduler.alerts import watch as module
 from scheduler.alerts.concerns import ABOUT, Kind
 from scheduler.alerts.stock import GONE_FOR
 from scheduler.alerts.watch import Watch
+from scheduler.errors import LeaseLost, LedgerAway, LedgerError
 from scheduler.in_force import InForce
 from scheduler.ledger import concerns as records
 from scheduler.ledger import work
@@ -26,7 +27,7 @@ from scheduler.ledger.records import PREFLIGHT, Outcome, Result, Seen, State
 from scheduler.ledger.tables import concerns, intents, journal
 from scheduler.pulse import Pulse, Pulses
 from scheduler.sandbox import Fault, Sandbox
-from scheduler.settings import Settings, load
+from scheduler.settings import Address, Alerts, Settings, load
 from tests.disk_faults import Unwritable, at_fault
 from tests.inbox import Inbox, inbox
 from tests.integration.test_daemon import living, send
@@ -628,6 +629,28 @@ class TestFaults:
             await until(goes_on, "it goes on")
             task.cancel()
         assert [line["event"] for line in logs] == ["a fault of Curfew: no alerts for now"]
+
+    @pytest.mark.parametrize("error", [LeaseLost("another daemon has taken over"), LedgerAway("no answer")])
+    async def test_what_ends_the_daemon_is_left_to_it_and_is_no_fault_to_ping(
+        self, tmp_path: Path, box: Inbox, logs: list[Any], monkeypatch: pytest.MonkeyPatch, error: LedgerError
+    ) -> None:
+        """Another daemon goes on, or all stand by."""
+
+        async def look(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(Watch, "look", look)
+        async with looking(ledger_in(tmp_path), tmp_path, box.target) as life:
+            life.parts.rules.settings = replace(
+                life.parts.rules.settings, alerts=Alerts(ping=Address(("alerts", "ping"), f"{box.url}/ping"))
+            )
+            await life.watch._look_whatever_happens()
+            await life.watch.at_end(type(error), error, None)
+            await life.watch.at_end(None, None, None)
+            assert box.letters == []
+            await life.watch.at_end(ZeroDivisionError, ZeroDivisionError("a fault"), None)
+        assert [letter.path for letter in box.letters] == ["/ping/fail"]
+        assert logs == []
 
     async def test_a_ledger_that_cannot_be_read_is_said_once(
         self, tmp_path: Path, box: Inbox, logs: list[Any], monkeypatch: pytest.MonkeyPatch

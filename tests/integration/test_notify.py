@@ -14,7 +14,8 @@ from apprise.plugins.telegram import NotifyTelegram
 
 from scheduler.alerts.courier import FIRST_WAIT, LONGEST_WAIT, Courier
 from scheduler.alerts.messages import Level, Message, alert
-from scheduler.notify import NotTaken, Target, wrong_address
+from scheduler.errors import NotTaken
+from scheduler.notify import Target, wrong_address
 from scheduler.ping import Ping, try_once
 from scheduler.settings import Address
 from tests.inbox import Inbox, inbox, mailbox
