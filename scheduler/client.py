@@ -190,6 +190,30 @@ class Client:
         return printable[:_LONGEST_MESSAGE]
 
 
+async def call(url: str, limit: timedelta) -> None:
+    """GET an address that isn't Woodpecker's, on a connection of its own, with nothing but who we are.
+
+    Raises:
+        TryLater: it has no success; the text doesn't show the address.
+    """
+    try:
+        async with asyncio.timeout(limit.total_seconds()), _stranger(url) as http, http.stream("GET", url) as response:
+            status = response.status_code
+    except (TimeoutError, httpx.TimeoutException):
+        raise TryLater(f"no answer within {limit.total_seconds():g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise TryLater(f"{type(error).__name__}: {error}".replace(url, "[address]")) from None
+    # A redirect isn't followed: it would be another address than the file's.
+    if not response.is_success:
+        raise TryLater("not taken", http_status=status)
+
+
+def _stranger(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        headers={"user-agent": f"curfew/{__version__}"}, trust_env=url.startswith("https:"), verify=_tls()
+    )
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     # Made once: it takes tens of milliseconds and a megabyte, for each of what may be a thousand accounts.

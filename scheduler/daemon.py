@@ -14,6 +14,7 @@ from typing import Any, Final
 from rules.advice import advise
 from scheduler import __version__, schema, systemd
 from scheduler.accounts import Accounts, tell_left_paused
+from scheduler.alerts.watch import Watch
 from scheduler.clock import Reading, read_clocks, utc_now
 from scheduler.clockwatch import ClockWatch, Disturbance, jump
 from scheduler.crew import Crew
@@ -32,6 +33,7 @@ from scheduler.ledger.right import Right, right_to
 from scheduler.ledger.soundness import refuse_damaged
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
+from scheduler.notify import wrong_address
 from scheduler.pulse import Pulse
 from scheduler.reload import Reload
 from scheduler.restarts import RECENT, wait_after
@@ -81,7 +83,7 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
 def read_again(settings: Settings) -> Settings:
     """The file as it is by now, unless it's wrong: who has stood by for long would begin with old rules."""
     try:
-        return load(settings.file, os.environ, every_key=True)
+        return load(settings.file, os.environ, every_key=True, check_address=wrong_address)
     except WrongFile as error:
         _log.error("the file is wrong by now; its rules are those that it had before", error=str(error))
         return settings
@@ -176,6 +178,12 @@ class Daemon:
             self._announce()
             parts = InForce(rules, jobs, accounts, downtime)
             await stack.enter_async_context(signs_of_life(accounts.pulses, Standing(parts, writer, self._now).text))
+            if not self._dry_run:
+                # Nothing is paused by a dry run, so that nobody need be told what isn't.
+                alerts = Watch(parts, writer, self._database, self._now, daemon=self.number)
+                stack.push_async_exit(alerts.at_end)
+                stack.push_async_callback(self._aside.cancel)
+                self._aside.begin(alerts.run(), "alerts")
             await self._calm_down(found.crashes)
             await self._work(parts, writer)
             await writer.do(self._record_end)

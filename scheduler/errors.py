@@ -8,6 +8,7 @@
     │   ├── LedgerInUse          another daemon works on it
     │   ├── LedgerAway           its server can't be reached: it may be later
     │   └── LeaseLost            another daemon may work on it: make no call any more, and stand by
+    ├── NotTaken                 an alert that a service hasn't taken: it may later
     └── ApiError                 a call to Woodpecker had no success
         ├── TryLater             it may yet succeed: no connection, a time-out, 429, 5xx, an unreadable answer
         │   └── RateLimited      too many requests at once
@@ -78,6 +79,10 @@ class LedgerAway(LedgerError):
 
 class LeaseLost(LedgerError):
     """The right to work on the ledger is another daemon's by now, or may be."""
+
+
+class NotTaken(CurfewError):
+    """An alert that a service hasn't taken; the text says why, without secrets of its address."""
 
 
 class ApiError(CurfewError):

@@ -1,21 +1,39 @@
-"""Keys that every user of the machine can read."""
+"""Keys, and addresses of alerts, that every user of the machine can read."""
 
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rules.document import Account
+from rules.document import Account, AddressSource, AlertsSpec
+from rules.source import Path as ValuePath
 from rules.source import Problem
 from scheduler.settings import VARIABLE, Environment, Settings, expand
 
 
 def exposed_keys(settings: Settings, environment: Environment) -> Iterator[Problem]:
-    """A warning for each key that stands in a file which any user may read, in the order of the accounts."""
+    """A warning for each key, and each address of alerts, that stands in a file which any user may read."""
     for name, account in settings.document.accounts.items():
         source = _source(settings, account, environment)
         if source is not None and _is_open(source[1]):
             message = "every user of this machine can read the key; let its owner alone read that file (chmod 600)"
             yield settings.source.problem(("accounts", name, source[0]), message, is_warning=True)
+    for path, file in _addresses(settings, settings.document.alerts, environment):
+        if _is_open(file):
+            message = "every user of this machine can read this address, which may hold a password or a token"
+            yield settings.source.problem(("alerts", *path), message, is_warning=True)
+
+
+def _addresses(
+    settings: Settings, alerts: AlertsSpec | None, environment: Environment
+) -> Iterator[tuple[ValuePath, Path]]:
+    """The places of addresses that stand in a file, and which."""
+    for path, address in (alerts.addresses if alerts else {}).items():
+        if not isinstance(address, AddressSource):
+            # What's left beside a variable is no secret.
+            if not VARIABLE.search(address.get_secret_value()):
+                yield path, settings.file
+        elif address.url_file is not None:
+            yield (*path, "url_file"), settings.file.parent / expand(address.url_file, environment)
 
 
 def _source(settings: Settings, account: Account, environment: Environment) -> tuple[str, Path] | None:

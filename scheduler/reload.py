@@ -27,6 +27,7 @@ from scheduler.ledger.files import held
 from scheduler.ledger.records import FILE_LOADED, FILE_REJECTED
 from scheduler.loading import Loaded, facts, sweep
 from scheduler.logs import logger
+from scheduler.notify import wrong_address
 from scheduler.settings import Environment, Settings, database_url, load
 from scheduler.texts import brief
 from scheduler.watching import Watch
@@ -213,7 +214,7 @@ def try_out(before: Settings, environment: Environment, now: datetime) -> Candid
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
-    after = load(before.file, environment, every_key=True)
+    after = load(before.file, environment, every_key=True, check_address=wrong_address)
     for account in set(after.accounts) - set(before.accounts):
         # One whose address can't be called must not get as far as the accounts at work.
         Client(account)

@@ -1,7 +1,8 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -10,10 +11,11 @@ from urllib.parse import quote
 
 from rules.calendars import Calendar, Source
 from rules.document import Account as AccountSpec
-from rules.document import Document, read
+from rules.document import Document, check_ping_url, read
 from rules.entries import compile_calendars, compile_rules
 from rules.ics import LARGEST as LARGEST_ICS
 from rules.ics import read_ics
+from rules.notation import Moment
 from rules.ruleset import Ruleset
 from rules.source import MAX_BYTES, Place, Problem, SourceError, parse, render
 from rules.source import Path as ValuePath
@@ -33,9 +35,14 @@ _DATABASE_LINE: Final = re.compile(rb"^database:.*", re.MULTILINE)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 # Who logs in to a server, and with which password, in the URL of a ledger.
 _LOGIN: Final = re.compile(r"postgresql(?:\+psycopg)?://([^/?#]*)@")
-_BY_HAND: Final = "start it as the service, or write api_key or api_key_file to run it by hand"
+_BY_HAND: Final = "start it as the service, or write {} to run it by hand"
+# Where else than in the file an address may stand: like a key, it may be a secret.
+_ADDRESS_SOURCES: Final = ("url_file", "credential")
+_PING: Final[ValuePath] = ("alerts", "ping")
+_A: Final = {"key": "a key", "address": "an address"}
 
 Environment = Mapping[str, str]
+CheckAddress = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +55,30 @@ class Account:
     company_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something is sent, which may be a secret and is in no `repr`, and where the file says so."""
+
+    path: ValuePath
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """Who is told when something needs a person, what's called while all is well, and when a summary is due."""
+
+    to: tuple[Address, ...] = ()
+    ping: Address | None = None
+    digest: Moment | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A file that was read and found right, with the keys of its accounts where they were asked for.
 
     `content` is the file's bytes, which may hold keys. `digest` is the SHA-256 of these and of its `ics` files, in
     hexadecimal; `ics_digests` are those of each such file, by its calendar. `stamp` has all files that were read, those
-    of keys too. `unchecked` says which keys only the service has.
+    of keys too. `unchecked` says which keys and addresses only the service has.
     """
 
     file: Path
@@ -68,6 +92,7 @@ class Settings:
     source: Text = field(repr=False)
     stamp: Stamp = field(repr=False)
     accounts: tuple[Account, ...] = ()
+    alerts: Alerts = Alerts()
     unchecked: tuple[Problem, ...] = ()
 
 
@@ -82,23 +107,33 @@ class _UnusableError(ValueError):
         self.elsewhere = elsewhere
 
 
-def load(file: Path, environment: Environment | None = None, *, every_key: bool = False) -> Settings:
+def load(
+    file: Path,
+    environment: Environment | None = None,
+    *,
+    every_key: bool = False,
+    check_address: CheckAddress | None = None,
+) -> Settings:
     """Read a file of rules, and with an environment also the keys of its accounts: a plan can be made without.
 
-    A credential that only the service has is left unchecked, unless `every_key` is asked for.
+    A credential that only the service has is left unchecked, unless `every_key` is asked for. `check_address` says why
+    nothing can be sent to an address of `alerts.to`, None where something can.
 
     Raises:
         WrongFile: with every problem of the file, in its order.
     """
     contents = Contents()
     try:
-        return _load(contents, file, environment, every_key=every_key)
+        keys = _Keys(file, environment, contents, check_address) if environment is not None else None
+        return _load(contents, file, keys, environment, every_key=every_key)
     except WrongFile as error:
         error.stamp = contents.stamp
         raise
 
 
-def _load(contents: Contents, file: Path, environment: Environment | None, *, every_key: bool) -> Settings:
+def _load(
+    contents: Contents, file: Path, keys: "_Keys | None", environment: Environment | None, *, every_key: bool
+) -> Settings:
     zone_data = use_newest()
     content = _content(contents, file)
     try:
@@ -106,7 +141,6 @@ def _load(contents: Contents, file: Path, environment: Environment | None, *, ev
     except SourceError as error:
         raise WrongFile(str(file), error.problems, content) from None
     included = _Included(source, file, contents)
-    keys = _Keys(file, environment, contents) if environment is not None else None
     problems = [*_database_problems(source, file, environment), *included.problems]
     if keys is not None:
         problems += keys.problems(source, every_key=every_key)
@@ -133,6 +167,7 @@ def _load(contents: Contents, file: Path, environment: Environment | None, *, ev
         source=source,
         stamp=contents.stamp,
         accounts=accounts,
+        alerts=keys.alerts(source, document) if keys is not None else Alerts(),
         unchecked=tuple(problems),
     )
 
@@ -228,23 +263,38 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
 
 
 class _Keys:
-    """The keys of the accounts, as the environment and the files beside the file of rules have them."""
+    """The keys of the accounts and the addresses of alerts, as the environment and files beside the file have them."""
 
-    def __init__(self, file: Path, environment: Environment, contents: Contents) -> None:
+    def __init__(
+        self, file: Path, environment: Environment, contents: Contents, check_address: CheckAddress | None
+    ) -> None:
+        self._check_address = check_address
         self._file = file
         self._environment = environment
         self._contents = contents
 
     def problems(self, source: Text, *, every_key: bool) -> Iterator[Problem]:
         """What's wrong with them, also where the rest of the file is wrong: all errors come in one go."""
-        for path, key, text in _key_texts(source):
+        for path, key, text in (*_key_texts(source), *_address_texts(source)):
+            is_address = path[0] == "alerts"
             try:
-                self._key(key, text)
+                found = self._key(key, text, "address" if is_address else "key")
+                if is_address:
+                    self._check(path, found)
             except _UnusableError as error:
                 is_note = error.elsewhere and not every_key
-                end = "not checked" if is_note else _BY_HAND
+                instead = "an address or url_file" if is_address else "api_key or api_key_file"
+                end = "not checked" if is_note else _BY_HAND.format(instead)
                 problem = source.problem(path, f"{error}; {end}" if error.elsewhere else str(error))
                 yield replace(problem, is_note=is_note)
+            except ValueError as error:
+                yield source.problem(path, str(error))
+
+    def _check(self, path: ValuePath, url: str) -> None:
+        if _is_ping(path):
+            check_ping_url(url)
+        elif self._check_address is not None and (wrong := self._check_address(url)):
+            raise ValueError(wrong)
 
     def accounts(self, document: Document) -> Iterator[Account]:
         """The accounts whose keys can be had here."""
@@ -255,26 +305,36 @@ class _Keys:
                 continue
             yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
 
-    def _key(self, key: str, text: str) -> str:
-        if key == "api_key":
-            return well_formed(expand(text, self._environment))
-        if key == "api_key_file":
-            return well_formed(self._read(self._file.parent / expand(text, self._environment)))
+    def alerts(self, source: Text, document: Document) -> Alerts:
+        """Where alerts go, as far as the addresses can be had here."""
+        if document.alerts is None:
+            return Alerts()
+        found: dict[bool, list[Address]] = {True: [], False: []}
+        for path, key, text in _address_texts(source):
+            with suppress(_UnusableError):
+                found[_is_ping(path)].append(Address(path, self._key(key, text)))
+        return Alerts(to=tuple(found[False]), ping=next(iter(found[True]), None), digest=document.alerts.digest)
+
+    def _key(self, key: str, text: str, what: str = "key") -> str:
+        if key in {"api_key", "url"}:
+            return well_formed(expand(text, self._environment), what)
+        if key in {"api_key_file", "url_file"}:
+            return well_formed(self._read(self._file.parent / expand(text, self._environment), what), what)
         folder = self._environment.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
         if "/" in text:
             raise _UnusableError("must be the name of a credential, not a path")
-        return well_formed(self._read(Path(folder, text)))
+        return well_formed(self._read(Path(folder, text), what), what)
 
-    def _read(self, path: Path) -> str:
+    def _read(self, path: Path, what: str) -> str:
         # The path isn't shown: it may be the key itself, in the wrong place.
         try:
             content = self._contents.read(path, _MAX_KEY_BYTES)
         except OSError as error:
-            raise _UnusableError(f"the key can't be read: {reason(error)}") from None
+            raise _UnusableError(f"the {what} can't be read: {reason(error)}") from None
         if len(content) > _MAX_KEY_BYTES or not content.isascii():
-            raise _UnusableError("the file doesn't hold a key")
+            raise _UnusableError(f"the file doesn't hold {_A[what]}")
         return content.decode("ascii")
 
 
@@ -284,6 +344,22 @@ def _key_texts(source: Text) -> Iterator[tuple[ValuePath, str, str]]:
             text = account.get(key) if isinstance(account, dict) else None
             if isinstance(text, str):
                 yield ("accounts", name, key), key, text
+
+
+def _address_texts(source: Text) -> Iterator[tuple[ValuePath, str, str]]:
+    alerts = source.mapping("alerts")
+    to = alerts.get("to")
+    several = enumerate(to if isinstance(to, list) else [to])
+    for path, given in (*((("alerts", "to", index), each) for index, each in several), (_PING, alerts.get("ping"))):
+        if isinstance(given, str):
+            yield path, "url", given
+        for key in _ADDRESS_SOURCES if isinstance(given, dict) else ():
+            if isinstance(given.get(key), str):
+                yield (*path, key), key, given[key]
+
+
+def _is_ping(path: ValuePath) -> bool:
+    return path[: len(_PING)] == _PING
 
 
 def _twins(source: Text, accounts: Iterable[Account]) -> Iterator[Problem]:
@@ -324,15 +400,15 @@ def expand(text: str, environment: Environment, *, quoted: bool = False) -> str:
     return VARIABLE.sub(value, text)
 
 
-def well_formed(text: str) -> str:
-    """A key without the blanks and line ends around it.
+def well_formed(text: str, what: str = "key") -> str:
+    """A key, or what is named so in errors, without the blanks and line ends around it.
 
     Raises:
         ValueError: it's none.
     """
     key = text.strip()
     if not key:
-        raise _UnusableError("the key is empty")
+        raise _UnusableError(f"the {what} is empty")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise _UnusableError("a key has only visible ASCII characters, without spaces")
+        raise _UnusableError(f"{_A[what]} has only visible ASCII characters, without spaces")
     return key

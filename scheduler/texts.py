@@ -6,6 +6,8 @@ from typing import Final
 _LONGEST: Final = 60
 # What stands in quotes, and any other run without the marks that part the steps of a path.
 _ECHO: Final = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|[^\s./:'"\[\]]+""")
+# What begins a mention (@channel, <!channel>), what makes a link of a text, and a block of code of what follows.
+_ACTIVE: Final = re.compile(r"@|<|:/|www\.|`(?=`)", re.IGNORECASE)
 
 
 def printable(value: object) -> str:
@@ -34,3 +36,8 @@ def _cut(match: re.Match[str]) -> str:
         return found
     quote = found[0] if found[0] in "'\"" else ""
     return f"{found[:_LONGEST]}…{quote}"
+
+
+def inert(text: str) -> str:
+    """With an invisible sign in whatever a chat would take for a mention of people, or for a link."""
+    return _ACTIVE.sub(lambda found: f"{found[0][0]}\N{WORD JOINER}{found[0][1:]}", text)

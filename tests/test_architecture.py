@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 HOMES = {
     "aiohttp": "scheduler/sandbox",
     "alembic": "scheduler/schema.py",
+    "apprise": "scheduler/notify.py",
     "apscheduler": "scheduler/jobs.py",
     "click": "scheduler/cli",
     "cronsim": "rules/cron.py",

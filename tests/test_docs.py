@@ -19,6 +19,7 @@ from rules.document import Account, CalendarSpec, CampaignsSpec, Document, Entry
 from rules.ruleset import Action
 from rules.source import parse
 from scheduler import settings
+from scheduler.alerts.concerns import ABOUT, Kind
 from scheduler.ledger.records import Outcome, State
 from tests.acceptance.processes import KEY, SandboxProcess, environment, sandbox_process, wait_until
 from tests.readme import ROOT, block_with, blocks, commands
@@ -270,6 +271,16 @@ def test_every_event_that_the_operator_reads_of_is_one() -> None:
     for event in said:
         action, _, end = event.partition(" ")
         assert f'"{event}"' in code or (action in set(Action) and end in ends), event
+
+
+def test_the_operator_is_told_what_each_alert_means_and_what_to_do() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = text.partition("| alert | what it means | what to do |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [cell[0] for cell in cells] == [f"`{kind}`" for kind in Kind]
+    assert all(len(cell) == 3 and all(cell) for cell in cells)
+    ended = {kind: "Has no end." in " ".join(cell) for kind, cell in zip(Kind, cells, strict=True)}
+    assert ended == {kind: ABOUT[kind].is_moment for kind in Kind}
 
 
 def test_the_exposure_that_is_claimed_is_that_of_the_unit() -> None:

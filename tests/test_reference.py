@@ -29,6 +29,8 @@ SCHEMA = json_schema()
 PARTS = {
     "The file": "Document",
     "Accounts": "Account",
+    "Alerts": "AlertsSpec",
+    "Addresses that don't stand in the file": "AddressSource",
     "Calendars": "CalendarSpec",
     "Rules": "Rule",
     "Which campaigns": "CampaignsSpec",

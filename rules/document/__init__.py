@@ -9,6 +9,8 @@ schema   the JSON Schema
 from rules.document.models import (
     DEFAULT_BASE_URL,
     Account,
+    AddressSource,
+    AlertsSpec,
     CalendarSpec,
     CampaignsSpec,
     Document,
@@ -17,15 +19,19 @@ from rules.document.models import (
     Rule,
 )
 from rules.document.reading import read
+from rules.document.types import check_ping_url
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "Account",
+    "AddressSource",
+    "AlertsSpec",
     "CalendarSpec",
     "CampaignsSpec",
     "Document",
     "Entry",
     "ResumeSpec",
     "Rule",
+    "check_ping_url",
     "read",
 ]

@@ -32,11 +32,13 @@ from rules.calendars import (
 from rules.days import near_days, parse_days
 from rules.document.types import (
     DAYS_IN_AN_EDITOR,
+    Address,
     BaseUrl,
     CountryCode,
     Cron,
     DateRange,
     DatesOrName,
+    Digest,
     Duration,
     IdOrName,
     Line,
@@ -405,6 +407,59 @@ class Rule(_Part):
     """For people."""
 
 
+class AddressSource(_Part):
+    """Where an address is that is a secret and doesn't stand in the file: one of two ways."""
+
+    url_file: Line | None = None
+    """A file that holds the address and nothing else; a relative path counts from this file's folder."""
+    credential: Line | None = None
+    """A systemd credential (`LoadCredential=`) that holds the address."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.url_file is None and self.credential is None:
+            raise PydanticCustomError("no_address", "needs one of url_file and credential")
+        if self.url_file is not None and self.credential is not None:
+            raise _at("credential", "only one of url_file and credential can be given")
+        return self
+
+
+def _kind_of_address(value: object) -> str:
+    return "[source]" if isinstance(value, dict | AddressSource) else "[address]"
+
+
+SomeAddress = Annotated[
+    Annotated[Address, Tag("[address]")] | Annotated[AddressSource, Tag("[source]")], Discriminator(_kind_of_address)
+]
+
+
+class AlertsSpec(_Part):
+    """Who is told when something needs a person, and how it's noticed that nobody can tell any more."""
+
+    to: OneOrMore[SomeAddress] | None = None
+    """Where alerts go: addresses as Apprise has them (mail, Slack, Teams, Telegram, webhooks...), best as
+    `${VARIABLE}`."""
+    ping: SomeAddress | None = None
+    """An address that is called every minute while all is well; whoever misses that call raises the alarm."""
+    digest: Digest | None = None
+    """When a summary is sent: `daily`, `weekly`, a time of each day, or a weekday and a time. Default: never."""
+
+    @property
+    def addresses(self) -> dict[tuple[str | int, ...], SecretStr | AddressSource]:
+        """All that are given, each by its place below `alerts`."""
+        found: dict[tuple[str | int, ...], SecretStr | AddressSource] = {}
+        found.update({("to", index): each for index, each in enumerate(self.to or ())})
+        return found if self.ping is None else {**found, ("ping",): self.ping}
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.to is None and self.ping is None:
+            raise PydanticCustomError("nowhere", "needs one of to and ping")
+        if self.digest is not None and self.to is None:
+            raise _at("digest", "goes with to only")
+        return self
+
+
 class Document(_Part):
     """The whole file."""
 
@@ -419,6 +474,8 @@ class Document(_Part):
     database: Line | None = Field(default=None, repr=False)
     """Where the ledger is, as a URL: a file of SQLite, or a database of PostgreSQL that several machines share.
     Default: `sqlite:///curfew.db` in the service's state folder, else beside this file."""
+    alerts: AlertsSpec | None = None
+    """Who is told when something needs a person. Default: nobody, but for the log."""
 
     def account_of(self, rule: Rule) -> str:
         """The name of the account that a rule acts on: its own, or the only one there is."""

@@ -161,18 +161,19 @@ _MESSAGES: Final = {
 }
 _WORD: Final = re.compile(r"[a-z_-]{1,20}", re.IGNORECASE)
 # Steps of pydantic's own in the way to a value.
-_NOT_IN_THE_FILE: Final = frozenset({"[key]", "[ids]", "[selector]", "[whether]", "[how]"})
+_NOT_IN_THE_FILE: Final = frozenset({"[key]", "[ids]", "[selector]", "[whether]", "[how]", "[address]", "[source]"})
+# Whatever stands in the wrong place there may be a key, as in `{api_key:x}` without a space, or an address with one.
+_SECRETS: Final = {"accounts": "the API key", "alerts": "a secret"}
 
 
 def _problem(source: Source, error: ErrorDetails) -> Problem:
     path: Path = tuple(step for step in error["loc"] if step not in _NOT_IN_THE_FILE)
     kind, context = error["type"], error.get("ctx", {})
-    # Whatever stands in the wrong place of an account may be its key, as in `{api_key:x}` without a space.
-    is_secret = path[:1] == ("accounts",)
+    secret = _SECRETS.get(str(path[0])) if path else None
     if kind == "extra_forbidden":
         hint = nearest(str(path[-1]), _keys_of_model(path[:-1]))
-        if is_secret and not (hint and _WORD.fullmatch(str(path[-1]))):
-            message = "unknown key, not shown since it may be the API key; is there a space after each colon?"
+        if secret and not (hint and _WORD.fullmatch(str(path[-1]))):
+            message = f"unknown key, not shown since it may be {secret}; is there a space after each colon?"
             return replace(source.problem(path, message, at_key=True), path=render(path[:-1]))
         return source.problem(path, f"unknown key {path[-1]!r}{hint}", at_key=True)
     if kind == "at_key":
@@ -180,7 +181,7 @@ def _problem(source: Source, error: ErrorDetails) -> Problem:
     if kind == "value_error":
         return source.problem(path, str(context["error"]), at_key=error["loc"][-1] == "[key]")
     template = _MESSAGES.get(kind, error["msg"])
-    message = template.format(got="" if is_secret else got(error["input"]))
+    message = template.format(got="" if secret else got(error["input"]))
     if kind == "string_type" and isinstance(error["input"], int):
         message += "; put it in quotes if it's meant so"
     return source.problem(path, message)

@@ -23,6 +23,16 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
         "accounts": [{"main": {"api_key": "${WOODPECKER_API_KEY}"}}],
         "calendars": [{"poland": {"country": "PL"}, "company": {"dates": ["2026-12-24"]}}],
         "rules": [[{"name": "weekend", "campaigns": "all", "pause": _WEEKEND}]],
+        "alerts": [{"to": "${CURFEW_ALERT_URL}", "digest": "weekly"}],
+    },
+    "AlertsSpec": {
+        "to": ["${CURFEW_ALERT_URL}", ["${CURFEW_ALERT_URL}", {"credential": "alert-url"}]],
+        "ping": ["${CURFEW_PING_URL}", {"url_file": "/etc/curfew/ping-url"}],
+        "digest": ["weekly", "daily", "07:30", "Fri 16:00"],
+    },
+    "AddressSource": {
+        "url_file": ["/etc/curfew/alert-url"],
+        "credential": ["alert-url"],
     },
     "Account": {
         "api_key": ["${WOODPECKER_API_KEY}"],
@@ -119,6 +129,9 @@ def _one_line(text: str) -> str:
 def _say_forms(parts: dict[str, Schema]) -> None:
     """Add which keys go together, as the models check it."""
     parts["Account"]["oneOf"] = [_given("api_key"), _given("api_key_file"), _given("credential")]
+    parts["AddressSource"]["oneOf"] = [_given("url_file"), _given("credential")]
+    parts["AlertsSpec"]["anyOf"] = [_given("to"), _given("ping")]
+    parts["AlertsSpec"] |= _if(_given("digest"), _given("to"))
     parts["CampaignsSpec"]["anyOf"] = [_given(key) for key in ("folders", "names", "ids", "except")]
     parts["CalendarSpec"] |= _calendar_forms(parts["CalendarSpec"]["properties"])
     parts["Entry"] |= _entry_forms()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from rules.cron import check_cron
 from rules.notation import (
@@ -36,6 +36,10 @@ _NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _LONGEST_ADDRESS: Final = 2000
 # The ledger finds rows by names; PostgreSQL takes no long ones for that.
 _LONGEST_NAME: Final = 200
+
+
+_EIGHT: Final = timedelta(hours=8)
+_DIGESTS: Final = {"daily": Moment(time=_EIGHT), "weekly": Moment(time=_EIGHT, weekday=0)}
 
 
 def _in_any_case(words: Iterable[str]) -> str:
@@ -112,6 +116,21 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def check_ping_url(text: str) -> None:
+    """See that an address may be called to say that all is well.
+
+    Raises:
+        ValueError: it isn't one; the text doesn't show it, since it may be a secret.
+    """
+    parts = _address(text)
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("must be an https address, as in https://hc-ping.com/UUID")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must be an address without user, password or fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("plain http would show the address to the network; write https")
+
+
 def _address(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
@@ -140,6 +159,19 @@ def _is_loopback(host: str) -> bool:
 
 def _moment(value: object) -> object:
     return parse_moment(_text(value, "a time, as in 17:00 or Fri 17:00"))
+
+
+def _digest(value: object) -> object:
+    text = _text(value, "daily, weekly, a time, or a weekday and a time, as in Mon 08:00")
+    moment = _DIGESTS.get(text.strip().lower()) or parse_moment(text)
+    if moment.day is not None or moment.offset is not None:
+        raise ValueError("must be daily, weekly, a time, or a weekday and a time, as in Mon 08:00")
+    return moment
+
+
+def _secret_line(text: SecretStr) -> SecretStr:
+    _one_line(text.get_secret_value())
+    return text
 
 
 def _dates(value: object) -> object:
@@ -199,6 +231,11 @@ BaseUrl = Annotated[
         "http://127.0.0.1:8080/rest",
     ),
 ]
+Address = Annotated[
+    SecretStr,
+    AfterValidator(_secret_line),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$"}),
+]
 When = Annotated[
     Moment,
     BeforeValidator(_moment),
@@ -211,6 +248,18 @@ When = Annotated[
         "2026-12-23 16:00",
         "-1d 16:00",
         "24:00",
+    ),
+]
+Digest = Annotated[
+    Moment,
+    BeforeValidator(_digest),
+    _said(
+        rf"\s*({_in_any_case(_DIGESTS)}|(({_WEEKDAY})\s+)?({_TIME}))\s*",
+        "daily (at 08:00), weekly (on Monday at 08:00), a time of each day, or a weekday and a time.",
+        "weekly",
+        "daily",
+        "07:30",
+        "Fri 16:00",
     ),
 ]
 DateRange = Annotated[

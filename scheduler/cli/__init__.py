@@ -39,6 +39,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "service": "Print or install the systemd unit.",
         "status": "Show whether it's alive, what happens next, what fails.",
         "audit": "Show what was done and why, from the ledger.",
+        "alert": "Show what needs a person, and try out who's told.",
     },
     "Make exceptions": {
         "skip": "Leave out a window of a rule.",

@@ -14,6 +14,7 @@ from scheduler.cli.problems import problem_text
 from scheduler.clock import utc_now
 from scheduler.errors import WrongFile
 from scheduler.exposure import exposed_keys
+from scheduler.notify import wrong_address
 from scheduler.settings import Settings, load
 from scheduler.texts import printable
 
@@ -44,7 +45,7 @@ def command(file: Path, strict: bool, is_online: bool) -> int:
     With the key of the service, as root:
       CREDENTIALS_DIRECTORY=/etc/curfew curfew check --config /etc/curfew/curfew.yaml --online
     """
-    settings = load(file, os.environ, every_key=is_online)
+    settings = load(file, os.environ, every_key=is_online, check_address=wrong_address)
     advice = advise(settings.source, settings.document, settings.ruleset, utc_now())
     warnings = [*advice, *exposed_keys(settings, os.environ)]
     _print(settings, (*settings.unchecked, *warnings))

@@ -13,6 +13,7 @@ from scheduler import daemon, logs
 from scheduler.cli import FAULT, options
 from scheduler.errors import CurfewError, WrongFile
 from scheduler.ledger.database import Database
+from scheduler.notify import wrong_address
 from scheduler.settings import load
 from scheduler.texts import brief
 
@@ -61,7 +62,7 @@ def command(file: Path, database: str | None, dry_run: bool, form: str, level: s
     # One that hangs is ended by systemd with SIGABRT: where it hung is said.
     faulthandler.enable(_STANDARD_ERROR)
     try:
-        settings = load(file, os.environ, every_key=True)
+        settings = load(file, os.environ, every_key=True, check_address=wrong_address)
         return daemon.run(settings, Database(options.ledger_url(settings, database)), dry_run=dry_run)
     except CurfewError as error:
         if is_for_a_person:

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from rules.document import AddressSource
 from scheduler import unit
 from scheduler.cli import options
 from scheduler.errors import CurfewError, WrongFile, WrongUse, reason
@@ -44,8 +45,8 @@ _FILE: Final = "/etc/curfew/curfew.yaml"
 def command(file: Path, install: bool, folder: Path, force: bool) -> None:
     """Print the systemd unit with the paths of this installation, or install it.
 
-    It loads the credentials that the accounts of the file name, from files beside it. Lines of your own belong into
-    `systemctl edit curfew`, which leaves the unit as it is.
+    It loads the credentials that the accounts and alerts of the file name, from files beside it. Lines of your own
+    belong into `systemctl edit curfew`, which leaves the unit as it is.
 
     \b
     Examples:
@@ -88,7 +89,10 @@ def _installation(file: Path, settings: Settings | None) -> unit.Installation:
     if settings is None:
         return unit.Installation(command=unit.own_command(), file=file, systemd_version=version)
     specs = settings.document.accounts.values()
-    names = tuple(dict.fromkeys(spec.credential for spec in specs if spec.credential))
+    alerts = settings.document.alerts
+    addresses = [each for each in (alerts.addresses if alerts else {}).values() if isinstance(each, AddressSource)]
+    given = [*(each.credential for each in specs), *(each.credential for each in addresses)]
+    names = tuple(dict.fromkeys(name for name in given if name))
     return unit.Installation(command=unit.own_command(), file=file, credentials=names, systemd_version=version)
 
 

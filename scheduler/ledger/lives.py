@@ -43,6 +43,11 @@ def pauses_on_record(connection: Connection, account: str, since: datetime) -> d
     return found
 
 
+def tick_of(connection: Connection, daemon: int) -> datetime | None:
+    """When a daemon ticked last; None where it hasn't."""
+    return connection.execute(select(daemons.c.last_tick_at).where(daemons.c.id == daemon)).scalar()
+
+
 def last_tick(connection: Connection, before: int) -> datetime | None:
     """When the last daemon before a run ticked last; None where it hasn't, or there was none."""
     newest = select(daemons.c.last_tick_at).where(daemons.c.id < before).order_by(daemons.c.id.desc()).limit(1)

@@ -56,3 +56,24 @@ def test_a_key_file_that_is_gone_meanwhile_is_no_warning(tmp_path: Path) -> None
     settings = load(file, {})
     key.unlink()
     assert list(exposed_keys(settings, {})) == []
+
+
+def test_addresses_of_alerts_that_everybody_can_read_are_warnings_at_each(tmp_path: Path) -> None:
+    """A variable in one stands for what is secret in it."""
+    (tmp_path / "open").write_text("json://localhost/token")
+    (tmp_path / "open").chmod(0o644)
+    file = tmp_path / "curfew.yaml"
+    to = "['json://localhost/token', 'mailto://a:${PASSWORD}@example.com', {url_file: open}, {credential: alert}]"
+    accounts = "accounts: {main: {api_key: '${THE_KEY}'}}"
+    file.write_text(
+        f"timezone: Europe/Warsaw\n{accounts}\nalerts: {{to: {to}, ping: 'https://hc-ping.com/uuid'}}\n{RULES}"
+    )
+    file.chmod(0o644)
+    environment = {"THE_KEY": KEY, "PASSWORD": "x"}
+    found = [str(problem) for problem in exposed_keys(load(file, environment), environment)]
+    message = "warning: every user of this machine can read this address, which may hold a password or a token"
+    assert [each.partition(": ")[2] for each in found] == [
+        f"alerts.to[0]: {message}",
+        f"alerts.to[2].url_file: {message}",
+        f"alerts.ping: {message}",
+    ]

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rules.notation import Moment
 from rules.source import MAX_BYTES
 from scheduler.contents import stamp_now
 from scheduler.errors import WrongFile
 from scheduler.ledger.location import Server, path_of, place_of
-from scheduler.settings import Settings, database_url, ledger_of_content, load
+from scheduler.settings import Alerts, Settings, database_url, ledger_of_content, load
 from tests.scheduler_fakes import KEY
 
 RULES = "rules:\n  - {name: weekend, campaigns: [7], pause: {from: Fri 17:00, until: Mon 08:00}}\n"
@@ -415,3 +418,87 @@ class TestStamp:
         with pytest.raises(WrongFile) as caught:
             load(file, {})
         assert self.files(caught.value.stamp) == ["curfew.yaml"]
+
+
+class TestAlerts:
+    """Where alerts go is a secret, and comes from the same places as a key."""
+
+    def alerts(self, file: Path, alerts: str, environment: dict[str, str] | None = None, **more: Any) -> Settings:
+        written(file, "api_key: x", head=f"alerts: {alerts}\n")
+        return load(file, environment or {}, **more)
+
+    def test_without_any_nobody_is_told(self, file: Path) -> None:
+        settings = load(written(file, "api_key: x"), {})
+        assert settings.alerts == Alerts()
+
+    def test_an_address_comes_from_a_variable_a_file_or_a_credential(self, file: Path, tmp_path: Path) -> None:
+        (tmp_path / "alert-url").write_text("json://localhost/file\n")
+        (tmp_path / "alert").write_text("json://localhost/credential")
+        environment = {"URL": "json://localhost/variable", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+        to = "[{credential: alert}, '${URL}', {url_file: alert-url}]"
+        settings = self.alerts(file, f"{{to: {to}, ping: 'http://127.0.0.1/x', digest: weekly}}", environment)
+        assert [(address.path[:3], address.url) for address in settings.alerts.to] == [
+            (("alerts", "to", 0), "json://localhost/credential"),
+            (("alerts", "to", 1), "json://localhost/variable"),
+            (("alerts", "to", 2), "json://localhost/file"),
+        ]
+        assert settings.alerts.ping is not None
+        assert settings.alerts.ping.url == "http://127.0.0.1/x"
+        assert settings.alerts.digest == Moment(time=timedelta(hours=8), weekday=0)
+        assert "localhost" not in repr(settings.alerts)
+        # Another one takes effect while the daemon runs.
+        assert (tmp_path / "alert-url", 4096) in settings.stamp
+
+    def test_one_alone_may_stand_without_its_list(self, file: Path) -> None:
+        (address,) = self.alerts(file, "{to: 'json://localhost'}").alerts.to
+        assert address.path == ("alerts", "to", 0)
+
+    @pytest.mark.parametrize(
+        ("alerts", "message"),
+        [
+            ("{to: '${NONE}'}", "3:14: alerts.to: the variable NONE isn't set"),
+            ("{to: ['${json://x}']}", f"3:15: alerts.to[0]: {NO_NAME}"),
+            ("{to: 'two words'}", "3:14: alerts.to: an address has only visible ASCII characters, without spaces"),
+            ("{to: '${EMPTY}'}", "3:14: alerts.to: the address is empty"),
+            ("{to: {url_file: gone}}", "alerts.to.url_file: the address can't be read: no such file or directory"),
+            ("{ping: 'ftp://SECRET'}", "3:16: alerts.ping: must be an https address, as in https://hc-ping.com/UUID"),
+            ("{ping: SECRET}", "alerts.ping: must be an https address, as in https://hc-ping.com/UUID"),
+            ("{ping: 'http://hc-ping.com/SECRET'}", "plain http would show the address to the network; write https"),
+            ("{ping: 'https://a:SECRET@b.example'}", "must be an address without user, password or fragment"),
+            ("{ping: 'https://b.example/#SECRET'}", "must be an address without user, password or fragment"),
+        ],
+    )
+    def test_a_wrong_address_is_told_with_its_place_and_without_what_it_is(
+        self, file: Path, alerts: str, message: str
+    ) -> None:
+        with pytest.raises(WrongFile) as caught:
+            self.alerts(file, alerts, {"EMPTY": ""})
+        assert message in str(caught.value)
+        assert "SECRET" not in str(caught.value)
+
+    def test_what_nothing_can_be_sent_to_is_told_with_all_the_rest(self, file: Path) -> None:
+        head = "alerts: {to: ['slack://SECRET', 'json://localhost'], ping: 'http://a.example'}\n"
+        written(file, "api_key: '${NONE}'", head=head, rules=RULES.replace("Fri", "Fry"))
+        with pytest.raises(WrongFile) as caught:
+            load(file, {}, check_address=lambda url: "nobody's" if url.startswith("slack") else None)
+        assert [line.partition(f"{file}:")[2] for line in str(caught.value).splitlines()] == [
+            "2:28: accounts.main.api_key: the variable NONE isn't set",
+            "3:15: alerts.to[0]: nobody's",
+            "3:60: alerts.ping: plain http would show the address to the network; write https",
+            "5:51: rules[0].pause.from: 'Fry' isn't a weekday; did you mean 'friday'?",
+        ]
+
+    def test_a_credential_that_only_the_service_has_is_a_note(self, file: Path) -> None:
+        settings = self.alerts(file, "{to: {credential: alert}, ping: {credential: ping}}")
+        assert settings.alerts == Alerts()
+        assert [str(note).partition("alerts.")[2] for note in settings.unchecked] == [
+            "to.credential: note: systemd credentials are there for the service only; not checked",
+            "ping.credential: note: systemd credentials are there for the service only; not checked",
+        ]
+        with pytest.raises(WrongFile, match="write an address or url_file to run it by hand"):
+            self.alerts(file, "{to: {credential: alert}}", every_key=True)
+
+    def test_without_an_environment_no_address_is_looked_for(self, file: Path) -> None:
+        """A plan can be made where the addresses aren't."""
+        written(file, "api_key: x", head="alerts: {to: '${NONE}', ping: SECRET}\n")
+        assert load(file).alerts == Alerts()
