@@ -29,6 +29,7 @@ SCHEMA = json_schema()
 PARTS = {
     "The file": "Document",
     "Accounts": "Account",
+    "Metrics": "MetricsSpec",
     "Calendars": "CalendarSpec",
     "Rules": "Rule",
     "Which campaigns": "CampaignsSpec",

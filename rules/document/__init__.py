@@ -13,10 +13,12 @@ from rules.document.models import (
     CampaignsSpec,
     Document,
     Entry,
+    MetricsSpec,
     ResumeSpec,
     Rule,
 )
 from rules.document.reading import read
+from rules.document.types import Endpoint
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -24,7 +26,9 @@ __all__ = [
     "CalendarSpec",
     "CampaignsSpec",
     "Document",
+    "Endpoint",
     "Entry",
+    "MetricsSpec",
     "ResumeSpec",
     "Rule",
     "read",

@@ -38,8 +38,10 @@ from rules.document.types import (
     DateRange,
     DatesOrName,
     Duration,
+    Endpoint,
     IdOrName,
     Line,
+    Listen,
     Months,
     PositiveInt,
     When,
@@ -404,6 +406,13 @@ class Rule(_Part):
     """For people."""
 
 
+class MetricsSpec(_Part):
+    """How the daemon is looked after: `/metrics` for Prometheus, and `/healthz`."""
+
+    listen: Listen
+    """The address of this machine, and the port, at which it answers."""
+
+
 class Document(_Part):
     """The whole file."""
 
@@ -418,6 +427,13 @@ class Document(_Part):
     database: Line | None = Field(default=None, repr=False)
     """Where the ledger is, as a URL: a file of SQLite, or a database of PostgreSQL that several machines share.
     Default: `sqlite:///curfew.db` in the service's state folder, else beside this file."""
+    metrics: MetricsSpec | None = None
+    """Where the daemon answers `/metrics` (Prometheus) and `/healthz`. Default: nowhere."""
+
+    @property
+    def listen(self) -> Endpoint | None:
+        """Where metrics are served, if anywhere."""
+        return self.metrics.listen if self.metrics else None
 
     def account_of(self, rule: Rule) -> str:
         """The name of the account that a rule acts on: its own, or the only one there is."""

@@ -53,6 +53,7 @@ _UNKNOWABLE = {
     "a number in a text is out of range": {
         "base-url-port",
         "base-url-port-too-large",
+        "metrics-port-too-large",
         "cron-never",
         "cron-wrong-values",
     },
