@@ -80,7 +80,7 @@ class AccountAtWork:
         self.lane.stop()
         self.wake()
 
-    async def passes(self, now: Callable[[], datetime], passed: Callable[[], Awaitable[None]]) -> None:
+    async def passes(self, now: Callable[[], datetime], passed: Callable[[datetime], Awaitable[None]]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
             self.pulse.beat()
@@ -93,7 +93,7 @@ class AccountAtWork:
             await self._downtime.look(at, self.account.name)
             await self._reconciler.run(at)
             self.has_passed.set()
-            await passed()
+            await passed(at)
             if self._is_leaving and await self._writer.do(self._owes_nothing) and self._is_leaving:
                 self.has_left = True
                 return
@@ -231,8 +231,8 @@ class Accounts:
             await asyncio.wait([lane])
             await self._end(one)
 
-    async def _passed(self) -> None:
-        at = self._now()
+    async def _passed(self, at: datetime) -> None:
+        """Have on record up to when all was seen to: not what has come to be due while the pass took its time."""
         await self._writer.do(lambda connection: work.record_tick(connection, self._daemon, at))
         self.ticked_at = at
         self.tick.beat()
