@@ -32,6 +32,7 @@ def advise(source: Source, document: Document, ruleset: Ruleset, now: datetime) 
     """The warnings of a file, in its order; `now` (UTC) is from when on the windows are looked at."""
     places = {spec.name: index for index, spec in enumerate(document.rules)}
     found = chain(
+        _metrics(document),
         _countries(document, now),
         _ends_of_data(document, now),
         _last_minutes(document),
@@ -42,6 +43,15 @@ def advise(source: Source, document: Document, ruleset: Ruleset, now: datetime) 
 
 
 _Found = Iterator[tuple[Path, str]]
+
+
+def _metrics(document: Document) -> _Found:
+    if document.listen is not None and not document.listen.is_loopback:
+        yield (
+            ("metrics", "listen"),
+            "whoever reaches this address reads the names of accounts and rules, and what fails: it has no password; "
+            "let a firewall or a proxy guard it, or write 127.0.0.1",
+        )
 
 
 def _countries(document: Document, now: datetime) -> _Found:

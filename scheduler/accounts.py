@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,6 +22,7 @@ from scheduler.preflight.start import AT_ONCE, at_start
 from scheduler.pulse import Pulse, Pulses
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
+from scheduler.tally import Tally
 
 _LEFT_PAUSED: Final = "left paused: its account isn't in the file any more"
 
@@ -69,7 +70,7 @@ class AccountAtWork:
     async def change(self, account: Account) -> None:
         """Go on with another key, or to another address."""
         self.account = account
-        before = await self.lane.use(Client(account))
+        before = await self.lane.use(Client(account, tally=self.lane.tally))
         await before.close()
         _log.info("account changed: its key, or where it is", account=account.name)
 
@@ -79,7 +80,7 @@ class AccountAtWork:
         self.lane.stop()
         self.wake()
 
-    async def passes(self, now: Callable[[], datetime], passed: Callable[[Connection], None]) -> None:
+    async def passes(self, now: Callable[[], datetime], passed: Callable[[datetime], Awaitable[None]]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
             self.pulse.beat()
@@ -92,7 +93,7 @@ class AccountAtWork:
             await self._downtime.look(at, self.account.name)
             await self._reconciler.run(at)
             self.has_passed.set()
-            await self._writer.do(passed)
+            await passed(at)
             if self._is_leaving and await self._writer.do(self._owes_nothing) and self._is_leaving:
                 self.has_left = True
                 return
@@ -121,6 +122,7 @@ class Accounts:
         daemon: int,
         dry_run: bool,
         calm_until: datetime,
+        tally: Tally | None = None,
     ) -> None:
         self._writer = writer
         self._now = now
@@ -128,11 +130,16 @@ class Accounts:
         self._aside = aside
         # Those of the accounts' loops, and whatever else is to be looked after.
         self.pulses = Pulses()
+        # When any of them was passed over last.
+        self.ticked_at: datetime | None = None
+        self.tick = Pulse("the tick")
+        self.tick.beat()
         self._downtime = downtime
         self._calm_until = calm_until
         self._right = right
         self._daemon = daemon
         self._dry_run = dry_run
+        self._tally = tally or Tally()
         self._at_work: dict[str, AccountAtWork] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._ahead: dict[str, asyncio.Task[None]] = {}
@@ -201,14 +208,16 @@ class Accounts:
     def _begin(self, account: Account) -> None:
         lane = Lane(
             account.name,
-            Client(account),
+            Client(account, tally=self._tally),
             self._writer,
             claimant=self._right.holder,
             may_call=lambda: self._right.is_valid,
             now=self._now,
             chance=random.Random(),  # noqa: S311 -- it spreads retries, and keeps no secret
             dry_run=self._dry_run,
+            tally=self._tally,
         )
+        self._tally.expect(account.name)
         reconciler = Reconciler(self._ruleset, lane, self._writer, rules_since=self._now(), in_force=self._since)
         new = self._at_work[account.name] = AccountAtWork(account, lane, reconciler, self._writer, self._downtime)
         self.pulses.add(lane.pulse)
@@ -223,8 +232,11 @@ class Accounts:
             await asyncio.wait([lane])
             await self._end(one)
 
-    def _passed(self, connection: Connection) -> None:
-        work.record_tick(connection, self._daemon, self._now())
+    async def _passed(self, at: datetime) -> None:
+        """Have on record up to when all was seen to: not what has come to be due while the pass took its time."""
+        await self._writer.do(lambda connection: work.record_tick(connection, self._daemon, at))
+        self.ticked_at = at
+        self.tick.beat()
 
     async def _end(self, one: AccountAtWork) -> None:
         name = one.account.name
@@ -264,6 +276,10 @@ class Accounts:
             )
             self._ahead[name] = self._aside.begin(ahead, f"preflight {name}")
         self._rules = rules
+
+    def lanes(self) -> list[tuple[str, Lane]]:
+        """Those at work, by account."""
+        return [(name, each.lane) for name, each in self._at_work.items()]
 
     def resting(self) -> list[str]:
         """Those that make no call now, since their key was refused."""

@@ -25,6 +25,7 @@ from scheduler.errors import ApiError, KeyRefused, NeverAgain, RateLimited, TryL
 from scheduler.ledger.records import Status
 from scheduler.logs import logger
 from scheduler.settings import Account
+from scheduler.tally import Tally
 
 # Woodpecker lets a request wait for 15 s behind others of its account before it refuses it.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
@@ -86,8 +87,11 @@ class _Answer:
 class Client:
     """The calls of one account. Each takes at most `CALL_TIMEOUT`, and raises an `ApiError` where it has no success."""
 
-    def __init__(self, account: Account, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, account: Account, transport: httpx.AsyncBaseTransport | None = None, *, tally: Tally | None = None
+    ) -> None:
         self._account = account
+        self._tally = tally or Tally()
         secure = account.base_url.startswith("https:")
         headers = {"x-api-key": account.api_key, "user-agent": f"curfew/{__version__}"}
         if account.company_id is not None:
@@ -118,31 +122,41 @@ class Client:
 
     async def pause(self, campaign: int) -> int:
         """POST /v2/campaigns/{id}/pause; gives the HTTP status."""
-        return (await self._call("POST", f"/v2/campaigns/{campaign}/pause")).status
+        return (await self._call("pause", "POST", f"/v2/campaigns/{campaign}/pause")).status
 
     async def run(self, campaign: int) -> int:
         """POST /v2/campaigns/{id}/run; gives the HTTP status. It would start a draft as well: look first."""
-        return (await self._call("POST", f"/v2/campaigns/{campaign}/run")).status
+        return (await self._call("run", "POST", f"/v2/campaigns/{campaign}/run")).status
 
     async def campaign(self, campaign: int) -> CampaignDetail:
         """GET /v2/campaigns/{id}."""
-        return self._read(await self._call("GET", f"/v2/campaigns/{campaign}"), _detail)
+        return self._read(await self._call("campaign", "GET", f"/v2/campaigns/{campaign}"), _detail)
 
     async def campaigns(self, statuses: Iterable[Status] = ()) -> list[Campaign]:
         """GET /v1/campaign_list; every campaign of the account, or those of some statuses."""
         query = {"status": ",".join(statuses)} if statuses else {}
-        answer = await self._call("GET", "/v1/campaign_list", query, largest=_LARGEST_LIST)
+        answer = await self._call("list", "GET", "/v1/campaign_list", query, largest=_LARGEST_LIST)
         if answer.status == httpx.codes.NO_CONTENT:
             return []
         return self._read(answer, self._entries)
 
     async def me(self) -> None:
         """GET /v1/me: that the key works."""
-        await self._call("GET", "/v1/me")
+        await self._call("me", "GET", "/v1/me")
 
     async def _call(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, *, largest: int = _LARGEST_ANSWER
+        self,
+        name: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        largest: int = _LARGEST_ANSWER,
     ) -> _Answer:
+        with self._tally.call(name):
+            return await self._answered(method, path, query, largest)
+
+    async def _answered(self, method: str, path: str, query: Mapping[str, str] | None, largest: int) -> _Answer:
         limit = asyncio.timeout(CALL_TIMEOUT.total_seconds())
         try:
             async with limit, self._http.stream(method, path, params=query) as response:

@@ -21,6 +21,7 @@ from scheduler.crew import Crew
 from scheduler.degraded import Degraded
 from scheduler.downtime import Downtime
 from scheduler.errors import LeaseLost, LedgerAway, LedgerError, WrongFile
+from scheduler.exposition import Exposition
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
@@ -34,6 +35,7 @@ from scheduler.ledger.soundness import refuse_damaged
 from scheduler.loading import ChangedDay, changed_days, facts
 from scheduler.logs import logger
 from scheduler.notify import wrong_address
+from scheduler.observing import AtWork
 from scheduler.pulse import Pulse
 from scheduler.reload import Reload
 from scheduler.restarts import RECENT, wait_after
@@ -68,16 +70,20 @@ def run(settings: Settings, database: Database, *, dry_run: bool = False) -> int
     schema.make(database)
     right = right_to(database)
     lives: list[Daemon] = []
+    exposition = Exposition(settings, is_dry_run=dry_run)
 
     def begin(has_waited: bool) -> Daemon:
         refuse_damaged(database)
         schema.upgrade(database)
         newest = read_again(settings) if has_waited else settings
         before = lives[-1].number if lives else None
-        lives[:] = [Daemon(newest, database.checked_by(right.check), right=right, before=before, dry_run=dry_run)]
+        checked = database.checked_by(right.check)
+        lives[:] = [Daemon(newest, checked, right=right, before=before, dry_run=dry_run, exposition=exposition)]
         return lives[0]
 
-    return asyncio.run(Standby(right, begin).run())
+    standby = Standby(right, begin)
+    exposition.fault = lambda: standby.fault
+    return asyncio.run(exposition.around(standby.run()))
 
 
 def read_again(settings: Settings) -> Settings:
@@ -120,6 +126,7 @@ class Daemon:
         right: Right | None = None,
         before: int | None = None,
         dry_run: bool = False,
+        exposition: Exposition | None = None,
         now: Callable[[], datetime] = utc_now,
         clocks: Callable[[], Reading] = read_clocks,
     ) -> None:
@@ -129,6 +136,7 @@ class Daemon:
         self._right = right or right_to(database)
         self._before = before
         self._dry_run = dry_run
+        self._exposition = exposition or Exposition(settings, is_dry_run=dry_run)
         self._now = now
         self._clocks = clocks
         self.number = 0
@@ -152,9 +160,11 @@ class Daemon:
             degraded = Degraded(writer, self._now)
             loaded = facts(self._settings, self._now())
             found = await writer.do(lambda connection: self._record_start(connection, loaded))
+            tally = self._exposition.tally
+            tally.interrupted += found.interrupted
             _tell(found)
             rules = await RulesInForce.kept(self._settings, writer, self._now, dry_run=self._dry_run)
-            downtime = Downtime(writer, self.number, dry_run=self._dry_run)
+            downtime = Downtime(writer, self.number, dry_run=self._dry_run, tally=tally)
             downtime.use(rules.ruleset, rules.since)
             await downtime.look(self._now())
             accounts = Accounts(
@@ -168,6 +178,7 @@ class Daemon:
                 dry_run=self._dry_run,
                 # It may have been what ended the last daemon, and in any case it's what asks the API most.
                 calm_until=self._now() + RECENT if found.crashes else self._now(),
+                tally=tally,
             )
             stack.push_async_callback(accounts.close)
             degraded.when_over = accounts.wake
@@ -184,6 +195,7 @@ class Daemon:
                 stack.push_async_exit(alerts.at_end)
                 stack.push_async_callback(self._aside.cancel)
                 self._aside.begin(alerts.run(), "alerts")
+            await stack.enter_async_context(self._exposition.of(AtWork(parts, writer, self._now)))
             await self._calm_down(found.crashes)
             await self._work(parts, writer)
             await writer.do(self._record_end)

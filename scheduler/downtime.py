@@ -4,6 +4,7 @@ What is wanted now is made by the next pass; what has come and gone is recorded 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from scheduler.ledger.records import Custody, Seen, State, Status
 from scheduler.logs import logger
 from scheduler.passed import Passed, lines, passed
 from scheduler.plan import why_not_pause
+from scheduler.tally import Tally
 
 # Somebody looks every two seconds. Where nobody did for longer, windows may have come and gone.
 UNSEEN: Final = timedelta(seconds=10)
@@ -44,7 +46,7 @@ class _Miss:
 class Missed:
     """What was missed in one stretch of time, as one line of the log and the journal says it."""
 
-    rules: Collection[str]
+    by_rule: Mapping[str, int]
     campaigns: int
     windows: int
     holds: int
@@ -55,8 +57,8 @@ class Missed:
     @property
     def facts(self) -> dict[str, Any]:
         """In values that the journal takes."""
-        named = sorted(self.rules)[:_MOST_NAMED]
-        more = [f"and {len(self.rules) - _MOST_NAMED} more"] if len(self.rules) > _MOST_NAMED else []
+        named = sorted(self.by_rule)[:_MOST_NAMED]
+        more = [f"and {len(self.by_rule) - _MOST_NAMED} more"] if len(self.by_rule) > _MOST_NAMED else []
         return {
             "why": f"they passed {self.why}",
             "windows": self.windows,
@@ -74,8 +76,9 @@ class Downtime:
     It goes by the rules of the last `use`. A dry run counts as no daemon: it records nothing of it.
     """
 
-    def __init__(self, writer: Writer, daemon: int, *, dry_run: bool) -> None:
+    def __init__(self, writer: Writer, daemon: int, *, dry_run: bool, tally: Tally | None = None) -> None:
         self._writer = writer
+        self._tally = tally or Tally()
         self._daemon = daemon
         self._dry_run = dry_run
         self._ruleset = Ruleset([])
@@ -122,6 +125,7 @@ class Downtime:
 
     def _tell(self, missed: Missed | None) -> None:
         if missed is not None:
+            self._tally.missed.update(missed.by_rule)
             _log.error("windows were missed", **missed.facts)
 
     def _record_of(self, connection: Connection, account: str, last: datetime, now: datetime) -> Missed | None:
@@ -214,11 +218,13 @@ def _why_quiet(seen: Seen, custody: Mapping[int, Custody]) -> str | None:
 def _summary(misses: Collection[_Miss], since: datetime, until: datetime, why: str) -> Missed | None:
     if not misses:
         return None
+    windows = {window for miss in misses for window in miss.windows}
+    holds = {hold for miss in misses for hold in miss.holds}
     return Missed(
-        rules={rule for miss in misses for rule in miss.rules},
+        by_rule=Counter(rule for rule, _ in (*windows, *holds)),
         campaigns=len({(miss.account, miss.campaign) for miss in misses}),
-        windows=len({window for miss in misses for window in miss.windows}),
-        holds=len({hold for miss in misses for hold in miss.holds}),
+        windows=len(windows),
+        holds=len(holds),
         since=since,
         until=until,
         why=why,

@@ -34,6 +34,7 @@ class RulesInForce:
         self.settings = settings
         self.ruleset = settings.ruleset
         self.since: Mapping[str, datetime] = {}
+        self.loaded_at = now()
         self.rejected: Problem | None = None
         self._writer = writer
         self._now = now
@@ -84,6 +85,7 @@ class RulesInForce:
         digests, record = rule_digests(settings), rules_in_force if self._dry_run else keep_rules
         self.since = await self._writer.do(lambda connection: record(connection, digests, self._now()))
         self.settings, self.ruleset = settings, self.with_exceptions(settings)
+        self.loaded_at = self._now()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from scheduler.ledger.records import Intent, Outcome, Result, State, Status, err
 from scheduler.logs import logger
 from scheduler.plan import why_not_pause, why_not_resume
 from scheduler.pulse import Pulse
+from scheduler.tally import Tally
 
 FIRST_BACKOFF: Final = timedelta(seconds=2)
 LONGEST_BACKOFF: Final = timedelta(minutes=5)
@@ -66,9 +67,11 @@ class Lane:
         chance: random.Random,
         may_call: Callable[[], bool] = lambda: True,
         dry_run: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         self.name = name
         self.client = client
+        self.tally = tally or Tally()
         self.pulse = Pulse(f"lane {name}")
         self._writer = writer
         self._claimant = claimant
@@ -159,6 +162,11 @@ class Lane:
         async with self.turn():
             before, self.client = self.client, client
         return before
+
+    @property
+    def depth(self) -> int:
+        """How many intents wait, those that back off or wait for the ledger included."""
+        return len(self._waiting) + self._is_calling
 
     @property
     def is_resting(self) -> bool:
@@ -368,6 +376,7 @@ class Lane:
         )
         now = self._now()
         if await self._writer.do(lambda connection: work.expire(connection, intent, state, reason, now)):
+            self.tally.decided(self.name, intent.action, state)
             self._report(intent, state, intent.attempts, reason)
             # What a pause in doubt has stopped is owed from here on.
             self._is_drain_told = False
@@ -440,6 +449,8 @@ class Lane:
             return Result(outcome=Outcome.RETRIED, reason="it expired before it was sent", retry_after=timedelta())
         if not self._may_call():
             raise LeaseLost("the lease wasn't renewed in time: another daemon may take over")
+        if number == 1:
+            self.tally.called_late(intent.action, self._now() - intent.due_at)
         call = self.client.pause if intent.action is Action.PAUSE else self.client.run
         try:
             result = Result(outcome=Outcome.SUCCEEDED, http_status=await call(intent.campaign))
@@ -471,6 +482,7 @@ class Lane:
         return max(limit * self._chance.random(), asked or timedelta())
 
     def _go_on(self, intent: Intent, number: int, result: Result) -> None:
+        self.tally.attempted(self.name, intent.action, result.outcome)
         self._report(intent, result.outcome, number, result.reason, result)
         if result.outcome is Outcome.SUCCEEDED and intent.action is Action.PAUSE:
             self._is_to_be_confirmed, self._is_drain_told = True, False

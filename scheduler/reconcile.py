@@ -194,6 +194,7 @@ class Reconciler:
             recorded = await self._writer.do(lambda connection: record(connection, listed, now))
         self._lane.add(recorded.intents)
         for step in recorded.steps:
+            self._count(step)
             _report(self._account, step)
         for campaign in recorded.taken_up:
             _log.info("a person acted on what was left paused", account=self._account, campaign=campaign)
@@ -202,6 +203,15 @@ class Reconciler:
         self._done = self._wanted(custody, now) if is_whole else None
         if is_whole:
             self._listed_at = now
+
+    def _count(self, step: Step) -> None:
+        match step:
+            case Decided(new, state):
+                self._lane.tally.decided(self._account, new.action, state)
+            case Withdraw(_, known):
+                self._lane.tally.decided(self._account, known.action, State.SKIPPED)
+            case GiveUp(_, known):
+                self._lane.tally.decided(self._account, known.action, State.FAILED)
 
     def _is_due(self, wanted: _Wanted, now: datetime) -> bool:
         """Whether the account is to be asked."""

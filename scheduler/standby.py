@@ -49,6 +49,8 @@ class Standby:
         self._signal: signal.Signals | None = None
         self._has_waited = False
         self._said: str | None = None
+        # Why it can't be told whose turn it is.
+        self.fault: str | None = None
         # One of its own: names that are looked up for calls could take all others.
         self._thread = ThreadPoolExecutor(1, "right")
 
@@ -111,13 +113,15 @@ class Standby:
 
     async def _is_taken(self) -> bool:
         try:
-            if await self._in_thread(self._right.take):
+            is_taken = await self._in_thread(self._right.take)
+            self.fault = None
+            if is_taken:
                 if self._has_waited:
                     _log.warning("taking over", held_by=self._right.taken_from or "nobody")
                 return True
             why = f"{self._right.held_by or 'another daemon'} works on the ledger"
         except LedgerAway as error:
-            why = str(error)
+            self.fault = why = str(error)
         self._tell(why)
         return False
 

@@ -19,6 +19,7 @@ HOMES = {
     "holidays": "rules/calendars.py",
     "httpx": "scheduler/client.py",
     "icalendar": "rules/ics",
+    "prometheus_client": "scheduler/metrics.py",
     "pydantic": "rules/document",
     "pydantic_core": "rules/document",
     "recurring_ical_events": "rules/ics",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.document import Account, CalendarSpec, CampaignsSpec, Document, Entry, Rule, read
+from rules.document import Account, CalendarSpec, CampaignsSpec, Document, Entry, MetricsSpec, Rule, read
 from rules.ruleset import Action
 from rules.source import parse
 from scheduler import settings
@@ -219,7 +219,7 @@ def test_the_first_example_is_short() -> None:
 def test_the_example_file_is_right_and_uses_the_whole_language() -> None:
     content = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
     read(parse(content.encode()))
-    for part in (Document, Account, CalendarSpec, CampaignsSpec, Rule, Entry):
+    for part in (Document, Account, CalendarSpec, CampaignsSpec, MetricsSpec, Rule, Entry):
         for name, field in part.model_fields.items():
             assert re.search(rf"\b{field.alias or name}:", content), f"{field.alias or name} isn't shown"
 

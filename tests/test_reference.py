@@ -31,6 +31,7 @@ PARTS = {
     "Accounts": "Account",
     "Alerts": "AlertsSpec",
     "Addresses that don't stand in the file": "AddressSource",
+    "Metrics": "MetricsSpec",
     "Calendars": "CalendarSpec",
     "Rules": "Rule",
     "Which campaigns": "CampaignsSpec",

@@ -15,11 +15,12 @@ from rules.document.models import (
     CampaignsSpec,
     Document,
     Entry,
+    MetricsSpec,
     ResumeSpec,
     Rule,
 )
 from rules.document.reading import read
-from rules.document.types import check_ping_url
+from rules.document.types import Endpoint, check_ping_url
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -29,7 +30,9 @@ __all__ = [
     "CalendarSpec",
     "CampaignsSpec",
     "Document",
+    "Endpoint",
     "Entry",
+    "MetricsSpec",
     "ResumeSpec",
     "Rule",
     "check_ping_url",

@@ -40,8 +40,10 @@ from rules.document.types import (
     DatesOrName,
     Digest,
     Duration,
+    Endpoint,
     IdOrName,
     Line,
+    Listen,
     Months,
     Name,
     PositiveInt,
@@ -460,6 +462,13 @@ class AlertsSpec(_Part):
         return self
 
 
+class MetricsSpec(_Part):
+    """How the daemon is looked after: `/metrics` for Prometheus, and `/healthz`."""
+
+    listen: Listen
+    """The address of this machine, and the port, at which it answers."""
+
+
 class Document(_Part):
     """The whole file."""
 
@@ -476,6 +485,13 @@ class Document(_Part):
     Default: `sqlite:///curfew.db` in the service's state folder, else beside this file."""
     alerts: AlertsSpec | None = None
     """Who is told when something needs a person. Default: nobody, but for the log."""
+    metrics: MetricsSpec | None = None
+    """Where the daemon answers `/metrics` (Prometheus) and `/healthz`. Default: nowhere."""
+
+    @property
+    def listen(self) -> Endpoint | None:
+        """Where metrics are served, if anywhere."""
+        return self.metrics.listen if self.metrics else None
 
     def account_of(self, rule: Rule) -> str:
         """The name of the account that a rule acts on: its own, or the only one there is."""

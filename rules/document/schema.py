@@ -21,6 +21,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
         "timezone": ["Europe/Warsaw", "UTC"],
         "database": ["sqlite:////var/lib/curfew/curfew.db", "postgresql+psycopg://curfew@db.example.com/curfew"],
         "accounts": [{"main": {"api_key": "${WOODPECKER_API_KEY}"}}],
+        "metrics": [{"listen": "127.0.0.1:9464"}],
         "calendars": [{"poland": {"country": "PL"}, "company": {"dates": ["2026-12-24"]}}],
         "rules": [[{"name": "weekend", "campaigns": "all", "pause": _WEEKEND}]],
         "alerts": [{"to": "${CURFEW_ALERT_URL}", "digest": "weekly"}],
@@ -33,6 +34,9 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
     "AddressSource": {
         "url_file": ["/etc/curfew/alert-url"],
         "credential": ["alert-url"],
+    },
+    "MetricsSpec": {
+        "listen": ["127.0.0.1:9464", "[::1]:9464"],
     },
     "Account": {
         "api_key": ["${WOODPECKER_API_KEY}"],

@@ -3,6 +3,7 @@
 import re
 import zoneinfo
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from ipaddress import ip_address
@@ -29,6 +30,7 @@ _DATE: Final = r"(19[7-9]\d|2[01]\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _LIKE_A_DATE: Final = re.compile(r"[0-9]{4}-")
 _DATES: Final = rf"{_DATE}(\s*/\s*{_DATE})?"
 _LINE: Final = r"(?=.*\S)[^\u0000-\u001f\u007f]+"
+_LARGEST_PORT: Final = 65535
 _CRON_VALUE: Final = r"(\d+|[A-Za-z]{3})"
 _CRON_ITEM: Final = rf"(\*|{_CRON_VALUE}(-{_CRON_VALUE})?)(/\d+)?"
 _CRON_FIELD: Final = rf"{_CRON_ITEM}(,{_CRON_ITEM})*"
@@ -49,6 +51,23 @@ def _in_any_case(words: Iterable[str]) -> str:
 
 _WEEKDAY: Final = _in_any_case(WEEKDAY_WORDS)
 _MONTH: Final = _in_any_case(MONTH_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address of this machine, and a port; 0 stands for any that is free."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 def got(value: object) -> str:
@@ -129,6 +148,27 @@ def check_ping_url(text: str) -> None:
         raise ValueError("must be an address without user, password or fragment")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("plain http would show the address to the network; write https")
+
+
+def _endpoint(value: object) -> object:
+    text = _text(value, "an address and a port, as in 127.0.0.1:9464")
+    host, _, port = text.strip().rpartition(":")
+    try:
+        found = Endpoint("127.0.0.1" if host == "localhost" else _ip_address(host), int(port))
+    except ValueError:
+        raise ValueError("must be an IP address or localhost, and a port, as in 127.0.0.1:9464 or [::1]:9464") from None
+    if not 0 <= found.port <= _LARGEST_PORT:
+        raise ValueError(f"a port is a number from 0 to {_LARGEST_PORT}")
+    return found
+
+
+def _ip_address(text: str) -> str:
+    """An address as it's written before a port: one of version 6 stands in brackets."""
+    is_bracketed = text.startswith("[") and text.endswith("]")
+    found = ip_address(text[1:-1] if is_bracketed else text)
+    if is_bracketed != (found.version == 6):
+        raise ValueError("brackets are for addresses of version 6")
+    return str(found)
 
 
 def _address(text: str) -> SplitResult | None:
@@ -235,6 +275,16 @@ Address = Annotated[
     SecretStr,
     AfterValidator(_secret_line),
     WithJsonSchema({"type": "string", "pattern": f"^{_LINE}$"}),
+]
+Listen = Annotated[
+    Endpoint,
+    BeforeValidator(_endpoint),
+    _said(
+        r"\s*(localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\s*",
+        "An address of this machine and a port; 127.0.0.1 is reached by the machine itself alone.",
+        "127.0.0.1:9464",
+        "[::1]:9464",
+    ),
 ]
 When = Annotated[
     Moment,

@@ -70,6 +70,20 @@ def clock(instant: datetime, zone: tzinfo) -> str:
     return f"{there:%H:%M:%S}" if there.second else f"{there:%H:%M}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 campaign`, `5,988 campaigns`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def mark(letter: str, instead: str) -> str:
+    """A letter, or what stands in its place where the output doesn't have it."""
+    try:
+        letter.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return instead
+    return letter
+
+
 def write_line(line: str) -> None:
     """Print a line with the styles of click, which only a terminal gets to see.
 

@@ -1,13 +1,17 @@
 """What the ledger knows of earlier daemons and of the rules that they had: each a function of one connection."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from rules.ruleset import Action
 from scheduler.ledger.records import OnRecord, State
 from scheduler.ledger.tables import daemons, intents, rules
+
+# A daemon records a tick each minute: after so long without one it hangs, or nothing can be recorded.
+LATE: Final = timedelta(minutes=3)
 
 
 def seen_to_until(connection: Connection, now: datetime) -> datetime | None:

@@ -104,9 +104,10 @@ def newest_run(connection: Connection) -> DaemonRun | None:
 
 
 def held_campaigns(connection: Connection) -> list[dict[str, Any]]:
-    """The campaigns that we hold paused, and owe a resume: since when, and because of what."""
+    """The campaigns that we hold paused, and owe a resume: since when, because of what, until when as it was then."""
+    columns = (custody.c.account, custody.c.campaign, campaigns.c.name, campaigns.c.folder, custody.c.taken_at)
     query = (
-        select(custody.c.account, custody.c.campaign, campaigns.c.name, custody.c.taken_at, intents.c.because)
+        select(*columns, intents.c.because, intents.c.expires_at)
         .join_from(custody, intents, custody.c.intent_id == intents.c.id)
         .outerjoin(campaigns, _same_campaign(custody))
         .where(custody.c.left_at.is_(None))
@@ -119,6 +120,8 @@ def held_campaigns(connection: Connection) -> list[dict[str, Any]]:
             "campaign_name": row.name,
             "since": row.taken_at,
             "because": row.because,
+            "until": row.expires_at,
+            "folder": row.folder,
         }
         for row in connection.execute(query)
     ]

@@ -7,21 +7,17 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from rules.calendars import data_version
-from rules.ruleset import Edge, Ruleset, Subject
 from scheduler import __version__, cli, schema
 from scheduler.cli import EXIT_CODES, GROUPS, VERBS
 from scheduler.ledger.database import Database
-from scheduler.ledger.lock import Lock
 from scheduler.ledger.records import Outcome, State
-from scheduler.settings import load
 from scheduler.zonedata import use_newest
 from tests.acceptance import processes
 from tests.acceptance.command_line import FILE, Curfew, Done, on_a_terminal
@@ -310,74 +306,10 @@ def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
         database.commit()
 
 
-def test_status_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
-    curfew("db", "upgrade", cwd=folder)
-    (answer,) = curfew.rows("status", folder)
-    known = ["alive", "last_tick_at", "is_late", "next_edges", "custody", "left_paused", "failing", "zone_data"]
-    assert list(answer) == [*known, "file", "rejected_file", "standing_by"]
-    assert (answer["file"], answer["rejected_file"]) == (None, None)
-    assert answer["alive"] is False
-    assert answer["standing_by"] == []
-    assert answer["last_tick_at"] is None
-    assert len(answer["next_edges"]) == 5
-    assert all(datetime.fromisoformat(edge["at"]).tzinfo for edge in answer["next_edges"])
-    assert "no daemon has used this ledger yet" in curfew("status", cwd=folder).stdout
-
-
-def loaded(folder: Path, digest: str, *rejected: int) -> None:
-    """A load in the journal, and files that were rejected after it, each with so many problems."""
-    details = {"file": "curfew.yaml", "sha256": digest, "rules": 3}
-    problems = [f"{number}:1: rules: what's wrong" for number in range(1, 8)]
-    rows = [("file loaded", details)]
-    rows += [("file rejected", details | {"number": each, "problems": problems[:each]}) for each in rejected]
-    with closing(sqlite3.connect(folder / "curfew.db")) as database:
-        for minute, (event, said) in enumerate(rows):
-            at = f"2026-11-27T16:{minute:02}:00.000000Z"
-            database.execute("INSERT INTO journal (at, event, details) VALUES (?, ?, ?)", (at, event, json.dumps(said)))
-        database.commit()
-
-
-def test_status_says_by_which_file_the_daemon_goes_and_which_one_it_has_refused(curfew: Curfew, folder: Path) -> None:
-    curfew("db", "upgrade", cwd=folder)
-    digest = load(folder / "curfew.yaml").digest
-    loaded(folder, digest)
-    shown = f"file curfew.yaml (sha256 {digest[:12]}), loaded Fri 2026-11-27 17:00:00+01:00"
-    assert curfew("status", cwd=folder).stdout.splitlines()[1:3] == [shown, ""]
-    (folder / "curfew.yaml").write_text(f"{FILE}\n")
-    assert "the file is another one by now, not loaded yet" in curfew("status", cwd=folder).stdout
-    loaded(folder, digest, 1, 7)
-    assert curfew("status", cwd=folder).stdout.splitlines()[1:9] == [
-        shown,
-        "rejected since Fri 2026-11-27 17:01:00+01:00; the rules loaded before stay in force:",
-        *(f"  {number}:1: rules: what's wrong" for number in range(1, 6)),
-        "  and 2 more: curfew check",
-    ]
-    (answer,) = curfew.rows("status", folder)
-    assert answer["file"] == {"file": "curfew.yaml", "sha256": digest, "loaded_at": "2026-11-27T16:00:00Z"}
-    assert (answer["rejected_file"]["since"], answer["rejected_file"]["number"]) == ("2026-11-27T16:01:00Z", 7)
-
-
-def test_status_answers_also_while_the_file_is_wrong(curfew: Curfew, folder: Path) -> None:
-    """The daemon goes on by the one before, and a person wants to know of it then most of all."""
-    curfew("db", "upgrade", cwd=folder)
-    loaded(folder, "x")
-    for wrong in (FILE.replace("Fri 17:00", "Fry"), "rules: [", ""):
-        (folder / "curfew.yaml").write_text(wrong)
-        done = curfew("status", cwd=folder)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "loaded Fri 2026-11-27 16:00:00+00:00\nthe file is wrong by now: curfew check\n" in done.stdout
-        assert "not known here while the file is wrong" in done.stdout
-        assert curfew.rows("status", folder)[0]["next_edges"] is None
-    (folder / "curfew.yaml").unlink()
-    assert curfew("status", cwd=folder).returncode == 0
-    (folder / "curfew.db").rename(folder / "other.db")
-    assert curfew("status", cwd=folder).returncode == 2
-    assert curfew("status", "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
-    assert curfew("status", "--database", "garbage", cwd=folder).stderr.startswith("curfew: --database: ")
-
-
 @pytest.mark.parametrize("verb", [("audit",), ("db", "check"), ("db", "backup", "copy.db")], ids=" ".join)
-def test_so_do_the_verbs_that_need_the_ledger_alone(curfew: Curfew, folder: Path, verb: tuple[str, ...]) -> None:
+def test_verbs_of_the_ledger_alone_answer_while_the_file_is_wrong(
+    curfew: Curfew, folder: Path, verb: tuple[str, ...]
+) -> None:
     assert curfew("db", "upgrade", cwd=folder).returncode == 0
     (folder / "curfew.yaml").write_text(FILE.replace("Fri 17:00", "Fry"))
     assert curfew(*verb, cwd=folder).returncode == 0
@@ -385,59 +317,6 @@ def test_so_do_the_verbs_that_need_the_ledger_alone(curfew: Curfew, folder: Path
     assert "'Fry' isn't a time" in curfew(*verb, cwd=folder).stderr
     (folder / "copy.db").unlink(missing_ok=True)
     assert curfew(*verb, "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
-
-
-@pytest.mark.parametrize(("minutes", "is_late"), [(2, False), (4, True)])
-def test_status_says_when_a_daemon_lives_that_has_recorded_nothing_for_minutes(
-    curfew: Curfew, folder: Path, minutes: int, is_late: bool
-) -> None:
-    """It hangs, or can't write its ledger: nobody can tell from outside."""
-    curfew("db", "upgrade", cwd=folder)
-    at = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    with sqlite3.connect(folder / "curfew.db") as database:
-        columns = "host, pid, version, dry_run, started_at, last_tick_at"
-        database.execute(f"INSERT INTO daemons ({columns}) VALUES ('here', 7, '0', 0, ?, ?)", (at, at))  # noqa: S608
-    database.close()
-    words = "nothing was recorded since: the daemon hangs, or it can't write the ledger, which its log says"
-    with Lock(folder / "curfew.db"):
-        assert curfew.rows("status", folder)[0]["is_late"] is is_late
-        assert (words in curfew("status", cwd=folder).stdout) is is_late
-    assert curfew.rows("status", folder)[0]["is_late"] is False
-
-
-def test_status_finds_the_next_edges_however_far_they_are(curfew: Curfew, folder: Path) -> None:
-    once = "from: {:%Y-%m-%d} 12:00, until: {:%Y-%m-%d} 12:00"
-    now = datetime.now(UTC)
-    days = (2, 10, 60, 70)
-    pauses = [once.format(now + timedelta(days=day), now + timedelta(days=day + 1)) for day in days]
-    entries = "".join(f"\n      - {{{pause}}}" for pause in pauses)
-    (folder / "curfew.yaml").write_text(
-        f"timezone: UTC\naccounts: {{main: {{api_key: x}}}}\n"
-        f"rules:\n  - name: quiet\n    campaigns: [7]\n    pause:{entries}\n"
-    )
-    curfew("db", "upgrade", cwd=folder)
-    (answer,) = curfew.rows("status", folder)
-    found = [(datetime.fromisoformat(edge["at"]).date() - now.date()).days for edge in answer["next_edges"]]
-    assert found == [2, 3, 10, 11, 60]
-
-
-def test_status_asks_for_no_more_edges_than_it_shows(
-    curfew: Curfew, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Thousands of campaigns have many edges in two months; five are shown."""
-    asked: list[timedelta] = []
-    edges = Ruleset.edges
-
-    def noted(self: Ruleset, start: datetime, end: datetime) -> Iterator[tuple[Subject, Edge]]:
-        asked.append(end - start)
-        return edges(self, start, end)
-
-    monkeypatch.setattr(Ruleset, "edges", noted)
-    daily = FILE.replace("{from: Fri 17:00, until: Mon 08:00}", "{on: daily, from: 01:00, until: 02:00}")
-    (folder / "curfew.yaml").write_text(daily.replace("[11, 12]", "[11, 12, 13]"))
-    curfew("db", "upgrade", cwd=folder)
-    assert len(curfew.rows("status", folder)[0]["next_edges"]) == 5
-    assert asked == [timedelta(days=1)]
 
 
 def test_the_help_lists_every_verb_by_what_it_is_for_and_imports_none() -> None:
@@ -646,28 +525,3 @@ def test_the_plan_can_be_read_on_a_terminal(folder: Path, width: int) -> None:
     assert not any("…" in line for line in lines)
     assert "  00:00+01:00   pause  11, 12 until Mon 2026-12-28 08:00+01:00" in lines
     assert "                holidays: Christmas Eve" in lines
-
-
-def test_the_status_can_be_read_on_a_terminal(curfew: Curfew, folder: Path) -> None:
-    curfew("db", "upgrade", cwd=folder)
-    fill(folder / "curfew.db", name="Spring offer for all the readers of the newsletter")
-    with closing(sqlite3.connect(folder / "curfew.db")) as database:
-        database.execute("UPDATE intents SET expires_at = '2199-01-01T00:00:00.000000Z'")
-        database.execute("INSERT INTO custody VALUES ('main', 12, '2026-11-27T16:00:03.000000Z', 2, NULL, NULL)")
-        left = "'2026-11-30T07:00:09.000000Z', 'it can''t be resumed; left paused for a person to resume'"
-        database.execute(f"INSERT INTO custody VALUES ('main', 14, '2026-11-27T16:00:03.000000Z', 2, {left})")  # noqa: S608
-        database.commit()
-    lines = on_a_terminal(80, "status", cwd=folder)
-    assert all(len(line) <= 80 for line in lines)
-    given_up = lines.index("left paused, for a person to resume")
-    assert lines[given_up + 2 : given_up + 4] == [
-        "Mon 2026-11-30, +01:00",
-        "08:00:09  14        it can't be resumed; left paused for a person to resume",
-    ]
-    held, failing = lines.index("held paused, to be resumed"), lines.index("failing")
-    assert lines[held + 2 : held + 4] == [
-        "Fri 2026-11-27, +01:00",
-        "17:00:03  12        weekend: Fri 17:00 until Mon 08:00",
-    ]
-    assert lines[failing + 3].startswith("17:00:01  11 Spring")
-    assert lines[failing + 3].endswith("pause   1      UNKNOWN: try again")

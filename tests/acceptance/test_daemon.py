@@ -1,7 +1,6 @@
 """The daemon as a process: started, signalled, killed, and asked by the verbs what it did."""
 
 import contextlib
-import os
 import signal
 import socket
 import sqlite3
@@ -280,9 +279,12 @@ def test_status_tells_a_living_daemon_from_a_stopped_one(tmp_path: Path, sandbox
         assert answer["alive"] is True
         assert answer["last_tick_at"].endswith("Z")
         assert [edge["action"] for edge in answer["next_edges"]] == ["resume"]
-        assert f"alive (process {os.fspath(str(daemon.process.pid))}" in curfew("status", cwd=tmp_path).stdout
+        shown = curfew("status", cwd=tmp_path).stdout.splitlines()
+        assert shown[0] == "● alive, all well"
+        assert shown[1].startswith(f"  process {daemon.process.pid}, version ")
         stop(daemon)
-    assert curfew("status", cwd=tmp_path).stdout.startswith("not running; the last one stopped")
+    assert curfew("status", cwd=tmp_path).stdout.startswith("✗ not running since ")
+    assert curfew("status", "--check", cwd=tmp_path).returncode == 1
 
 
 def is_owed(folder: Path, *campaigns: int) -> bool:

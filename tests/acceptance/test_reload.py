@@ -108,7 +108,7 @@ def test_a_dozen_edits_good_and_bad_and_the_daemon_goes_by_the_last_good_one(
         assert rejected["next_edges"] is None
         (problem,) = rejected["rejected_file"]["problems"]
         said = curfew("status", cwd=tmp_path).stdout
-        assert f"  {problem}" in said.splitlines()
+        assert f"    {problem}" in said.splitlines()
         assert "the rules loaded before stay in force" in said
         assert f"curfew.yaml:{problem}" in curfew("check", cwd=tmp_path).stderr
 

@@ -47,7 +47,7 @@ def test_a_new_one_is_made_and_named_without_its_password(curfew: Curfew, tmp_pa
     url = server_url.replace("curfew@", "curfew:swordfish@")
     (line,) = curfew.lines("db", "upgrade", cwd=says_where(tmp_path, url))
     assert line == f"{server_url.replace('+psycopg', '')}: from nothing to {REVISION}"
-    assert curfew.lines("status", cwd=tmp_path)[0] == "not running; no daemon has used this ledger yet"
+    assert curfew.lines("status", cwd=tmp_path)[0] == "✗ not running, and never was"
 
 
 def test_the_audit_log_is_read_and_filtered(curfew: Curfew, folder: Path) -> None:

@@ -145,18 +145,19 @@ def test_one_that_stops_hands_over_at_once_and_status_tells_who_works(
         assert answer["alive"] is True
         assert answer["standing_by"] == [{"host": socket.gethostname(), "pid": two.process.pid}]
         shown = curfew("status", cwd=second).stdout.splitlines()
-        assert shown[0].startswith(f"alive (process {one.process.pid} on {socket.gethostname()}, version ")
-        assert shown[1] == f"standing by: process {two.process.pid} on {socket.gethostname()}"
+        assert shown[0] == "● alive, all well"
+        assert shown[1].startswith(f"  process {one.process.pid} on {socket.gethostname()}, version ")
+        assert shown[2] == f"  standing by: process {two.process.pid} on {socket.gethostname()}"
         stop(one)
         assert two.notified() == "READY=1", "it works"
-        assert curfew("status", cwd=first).stdout.startswith(f"alive (process {two.process.pid} on ")
+        assert f"  process {two.process.pid} on " in curfew("status", cwd=first).stdout
         said = curfew("resume", str(FIRST), "--by", "ada", cwd=first).stdout
         assert "the daemon acts on it within seconds" in said
         wait_until(lambda: sandbox.statuses()[FIRST] == "RUNNING", "what one has paused, the other gives back")
         stop(two)
     assert [entry["call"] for entry in sandbox.posts(FIRST)] == ["pause", "run"]
     assert len(sandbox.posts()) == 4
-    assert curfew("status", cwd=first).stdout.startswith("not running; the last one stopped")
+    assert curfew("status", cwd=first).stdout.startswith("✗ not running since ")
 
 
 def test_one_that_slept_through_a_take_over_makes_no_call_any_more_and_stands_by(

@@ -98,7 +98,8 @@ class Bench:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        self.running = asyncio.create_task(Standby(self.right, self._begin).run())
+        self.standby = Standby(self.right, self._begin)
+        self.running = asyncio.create_task(self.standby.run())
 
     def _begin(self, has_waited: bool) -> FakeLife:
         if self.beginning:
@@ -222,9 +223,10 @@ class TestTurn:
         bench.right.taking = LedgerAway("no route to host")
         bench.start()
         await until(is_said(logs, "standing by"), "it stands by")
-        assert logs[0]["why"] == "no route to host"
+        assert logs[0]["why"] == bench.standby.fault == "no route to host"
         bench.right.taking = None
         await bench.living()
+        assert bench.standby.fault is None
 
     async def test_systemd_is_told_that_it_is_alive(self, bench: Bench, notifications: socket.socket) -> None:
         bench.right.is_free = False

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -62,6 +63,19 @@ def test_it_starts_as_a_user_of_its_own_with_a_ledger_that_nobody_else_reads(
     modes = machine.sh("stat --format '%a %u' /var/lib/private/curfew /var/lib/private/curfew/curfew.db").split("\n")
     assert modes[:2] == [f"700 {uid}", f"600 {uid}"]
     assert KEY not in machine.sh(f"tr '\\0' ' ' </proc/{process}/environ; cat /proc/{process}/cmdline")
+
+
+def test_it_may_listen_for_metrics_and_has_the_figures_of_its_process(machine: Box, sandbox: SandboxProcess) -> None:
+    machine.fresh(f"metrics: {{listen: '127.0.0.1:0'}}\n{rules(sandbox.base_url)}")
+    machine.start()
+    pauses_all(sandbox)
+    (served,) = events(machine, "metrics are served")
+    with urlopen(served["ADDRESS"], timeout=10) as answer:  # noqa: S310 -- loopback
+        told = answer.read().decode()
+    assert re.search(r"^process_resident_memory_bytes [1-9]", told, re.MULTILINE)
+    assert 'curfew_attempts_total{account="main",action="pause",outcome="succeeded"}' in told
+    with urlopen(served["ADDRESS"].replace("/metrics", "/healthz"), timeout=10) as answer:  # noqa: S310 -- loopback
+        assert json.load(answer)["healthy"] is True
 
 
 @contextmanager

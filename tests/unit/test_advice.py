@@ -187,3 +187,23 @@ def test_warnings_come_in_the_order_of_the_file() -> None:
         int(warning.partition(":")[0]) for warning in found
     )
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "is_told"),
+    [
+        ("127.0.0.1:9464", False),
+        ("localhost:9464", False),
+        ("[::1]:9464", False),
+        ("127.8.8.8:0", False),
+        ("0.0.0.0:9464", True),
+        ("192.168.1.2:9464", True),
+        ("[::]:9464", True),
+    ],
+)
+def test_metrics_that_others_can_reach_are_told(address: str, is_told: bool) -> None:
+    rule = _rule("{from: Fri 17:00, until: Mon 08:00}")
+    source = parse(f"{_HEAD}metrics: {{listen: '{address}'}}\nrules: [{rule}]\n".encode())
+    document = read(source)
+    said = [str(problem) for problem in advise(source, document, compile_rules(document), _NOW)]
+    assert [line.partition(": warning: ")[0] for line in said] == (["3:19: metrics.listen"] if is_told else [])

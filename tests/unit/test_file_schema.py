@@ -55,6 +55,7 @@ _UNKNOWABLE = {
         "base-url-port-too-large",
         "base-url-wrong-host-numbers",
         "base-url-wrong-host-punycode",
+        "metrics-port-too-large",
         "cron-never",
         "cron-wrong-values",
     },
