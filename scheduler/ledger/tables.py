@@ -22,10 +22,11 @@ from sqlalchemy import (
     column,
     false,
     table,
+    text,
 )
 
 # The newest migration, for readers that must not pay for Alembic; a test holds it to Alembic's own head.
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -100,6 +101,13 @@ attempts = Table(
     Column("error_message", Text),
     UniqueConstraint("intent_id", "number"),
     Index(None, "started_at"),
+    # What is under way is a handful among millions.
+    Index(
+        "ix_attempts_under_way",
+        "intent_id",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
 )
 
 custody = Table(
@@ -187,6 +195,58 @@ leases = Table(
     Column("expires_at", DateTime(timezone=True)),
 )
 
+# The audit log: a row for each attempt that has ended, and for each decision without a call, as it was recorded. Nothing
+# is ever changed in it; `scheduler.ledger.chain` says how its rows follow from one another. It has no foreign keys, since
+# it outlives nothing and nothing outlives it: what it says of intents and attempts is compared by `audit --verify`.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("number", _Id, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("intent_id", _Id, nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("campaign", BigInteger, nullable=False),
+    Column("action", String(6), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("attempt", Integer),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", String(11), nullable=False),
+    Column("http_status", Integer),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("reason", Text, nullable=False),
+    # One for each thing that `curfew audit` can be asked by, and within it in the order of time.
+    Index(None, "started_at"),
+    Index(None, "account", "started_at"),
+    Index(None, "campaign", "started_at"),
+    Index(None, "action", "started_at"),
+    Index(None, "outcome", "started_at"),
+)
+
+# The rules of each outcome once more, as what it can be asked by.
+outcome_rules = Table(
+    "outcome_rules",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("started_at", Instant, primary_key=True),
+    Column("number", _Id, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# Where the record of outcomes ends (`head`), and where it begins, if older ones were pruned (`start`): the number and
+# the hash of the newest outcome, and of the last that is gone. What began before `pruned_before` may be gone.
+chain = Table(
+    "chain",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("pruned_before", Instant),
+)
+
 # A view of the migrations; not part of the metadata, since no migration would compare it.
 AUDIT_COLUMNS: Final = (
     "due_at",
@@ -203,6 +263,7 @@ AUDIT_COLUMNS: Final = (
     "reason",
     "late_by_seconds",
     "duration_ms",
+    "number",
 )
 _AUDIT_TYPES: Final[dict[str, Any]] = {"due_at": Instant, "started_at": Instant, "rules": JSON}
 audit = table("audit", *(column(name, _AUDIT_TYPES.get(name)) for name in AUDIT_COLUMNS))

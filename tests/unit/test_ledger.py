@@ -935,6 +935,7 @@ class TestAudit:
             "reason": "weekend: Fri 17:00 until Mon 08:00",
             "late_by_seconds": 61.5,
             "duration_ms": 250,
+            "number": 1,
         }
 
     @pytest.mark.parametrize(("code", "error"), [(None, "words"), ("E", "E: words")])
