@@ -126,7 +126,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Show intents and attempts again, and remove the record; what is in it alone, such as what was missed once, is gone."""
+    """Show intents and attempts again; what is in the record alone, such as what was missed for a while, is gone."""
     _show(_OLD_AUDIT, op.get_bind().dialect.name)
     op.drop_index("ix_attempts_under_way", "attempts")
     for table in ("chain", "outcome_rules", "outcomes"):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Self
 
-from sqlalchemy import Connection, Text, bindparam, cast, column, func, insert, select, table, update
+from sqlalchemy import Connection, Text, bindparam, cast, column, func, insert, select, table, type_coerce, update
 
 from scheduler.errors import LedgerError
 from scheduler.ledger.records import Intent, Result
@@ -188,6 +188,11 @@ def start(connection: Connection) -> Link:
     return _kept(connection, _START) or BEGINNING
 
 
+def pruned_before(connection: Connection) -> str | None:
+    """What began before it may have been pruned, as the ledger has it; None where nothing was."""
+    return connection.execute(select(type_coerce(chain.c.pruned_before, Text)).where(chain.c.name == _START)).scalar()
+
+
 def _kept(connection: Connection, name: str) -> Link | None:
     row = connection.execute(_KEPT, {"which": name}).first()
     return row and Link(row.number, row.hash)
@@ -205,7 +210,11 @@ def rows(connection: Connection, first: int = 0, last: int | None = None) -> Ite
 
 @lru_cache(maxsize=1024)
 def _rules_of(text: str) -> Any:
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except ValueError:
+        # Not what was recorded, as its hash will show.
+        return text
 
 
 def _newest(connection: Connection) -> Link:

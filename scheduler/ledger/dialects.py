@@ -17,4 +17,4 @@ def insert_or(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
 
 def elements(dialect: str, array: Any) -> Any:
     """The texts of a JSON array as rows, with the column `value`."""
-    return _ELEMENTS[dialect](array).table_valued("value")
+    return _ELEMENTS[dialect](array).table_valued("value", joins_implicitly=True)

@@ -195,9 +195,9 @@ leases = Table(
     Column("expires_at", DateTime(timezone=True)),
 )
 
-# The audit log: a row for each attempt that has ended, and for each decision without a call, as it was recorded. Nothing
-# is ever changed in it; `scheduler.ledger.chain` says how its rows follow from one another. It has no foreign keys, since
-# it outlives nothing and nothing outlives it: what it says of intents and attempts is compared by `audit --verify`.
+# The audit log: a row for each attempt that has ended, and for each decision without a call, never changed again.
+# `scheduler.ledger.chain` says how they follow from one another. There are no foreign keys: `curfew audit --verify`
+# compares what it says of intents and attempts.
 outcomes = Table(
     "outcomes",
     metadata,
