@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rules.document import Account
 from rules.source import Problem
-from scheduler.settings import VARIABLE, Environment, Settings, expand
+from scheduler.glance import VARIABLE, Environment, expand
+from scheduler.settings import Settings
 
 
 def exposed_keys(settings: Settings, environment: Environment) -> Iterator[Problem]:

@@ -279,8 +279,8 @@ class TestTampering:
             (
                 executing(
                     "INSERT INTO outcomes SELECT 10, version, previous_hash, intent_id, account, campaign, action,"
-                    " due_at, rules, attempt, started_at, finished_at, outcome, http_status, error_code, error_message, reason"
-                    " FROM outcomes WHERE number = 9"
+                    " due_at, rules, attempt, started_at, finished_at, outcome, http_status, error_code, error_message,"
+                    " reason FROM outcomes WHERE number = 9"
                 ),
                 "outcome 10 is behind the head that is kept: inserted",
             ),
