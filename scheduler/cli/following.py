@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from scheduler.ledger import chain
-from scheduler.ledger.audit import AuditFilter, ended_lines, lines_after
+from scheduler.ledger.audit import AuditFilter, audit_lines, lines_after
 from scheduler.ledger.database import Connection, Database
 
 _EVERY_MILLISECONDS: Final = 1000
@@ -27,7 +27,7 @@ def lines(ledger: Database, asked: AuditFilter, begins_with: int) -> Iterator[di
     reader.register(sys.stdout.fileno(), 0)
     with ledger.reading() as connection:
         last = _newest(connection)
-        yield from ended_lines(connection, asked, newest=begins_with or None)
+        yield from audit_lines(connection, asked, newest=begins_with or None, is_ended=True)
     while not reader.poll(_EVERY_MILLISECONDS):
         with ledger.reading() as connection:
             newest = _newest(connection)

@@ -6,14 +6,31 @@ or sorted for a few.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, Text, and_, case, cast, func, literal, null, select, true, type_coerce
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    type_coerce,
+)
 
 from scheduler.ledger.dialects import elements, milliseconds_between, seconds_between
 from scheduler.ledger.records import Outcome
@@ -45,97 +62,113 @@ class AuditFilter:
     outcome: str | None = None
 
     @property
+    def values(self) -> dict[str, Any]:
+        """What is asked for, by its name."""
+        every = {name: getattr(self, name) for name in AuditFilter.__dataclass_fields__}
+        return {name: value for name, value in every.items() if value is not None}
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names alone."""
+        return frozenset(self.values)
+
+    @property
     def has_under_way(self) -> bool:
         """Whether it lets through what has no outcome yet."""
         return self.outcome in {None, UNDER_WAY}
 
 
-def audit_lines(connection: Connection, chosen: AuditFilter, *, newest: int | None = None) -> Iterator[Line]:
+def audit_lines(
+    connection: Connection, chosen: AuditFilter, *, newest: int | None = None, is_ended: bool = False
+) -> Iterator[Line]:
     """The chosen lines, in the order in which things began, and then what is under way; keys as in `AUDIT_COLUMNS`.
 
-    `newest`: only so many, the last ones.
+    `newest`: only so many, the last ones. `is_ended`: without what is under way.
     """
-    current = list(_lines(connection, under_way(connection.dialect.name, chosen))) if chosen.has_under_way else []
+    current: list[Row[Any]] = []
+    if chosen.has_under_way and not is_ended:
+        current = list(_rows(connection, under_way(connection.dialect.name, chosen.given), chosen.values))
     if newest is not None:
         current = current[-newest:]
         newest -= len(current)
-    yield from ended_lines(connection, chosen, newest=newest)
-    yield from current
-
-
-def ended_lines(connection: Connection, chosen: AuditFilter, *, newest: int | None = None) -> Iterator[Line]:
-    """The same without what is under way."""
-    dialect = connection.dialect.name
-    if newest is None:
-        yield from _lines(connection, recorded(dialect, chosen))
-    elif newest > 0:
-        yield from reversed(list(_lines(connection, recorded(dialect, chosen, newest=newest))))
+    return map(_line, chain(recorded_rows(connection, chosen, newest=newest), current))
 
 
 def lines_after(connection: Connection, chosen: AuditFilter, number: int) -> Iterator[Line]:
     """The chosen lines that were recorded after an outcome, in the order in which they were."""
-    return _lines(connection, recorded(connection.dialect.name, chosen, after=number))
+    query = recorded(connection.dialect.name, chosen.given, by_number=True)
+    return map(_line, _rows(connection, query, {**chosen.values, "after": number}))
 
 
-def recorded(dialect: str, chosen: AuditFilter, *, newest: int | None = None, after: int | None = None) -> Select[Any]:
-    """The query for the chosen lines that have ended; with `newest`, in the opposite order."""
-    query = _joined(_columns_of(dialect), chosen, after)
-    order = (_order(chosen, after).asc(), outcomes.c.number.asc())
-    if newest is not None:
-        order, query = (_order(chosen, after).desc(), outcomes.c.number.desc()), query.limit(newest)
-    return query.order_by(*order)
+def recorded_rows(connection: Connection, chosen: AuditFilter, *, newest: int | None = None) -> Iterator[Row[Any]]:
+    """The chosen lines that have ended, as the database has them."""
+    query = recorded(connection.dialect.name, chosen.given, is_limited=newest is not None, index=index_for(chosen))
+    if newest is None:
+        return _rows(connection, query, chosen.values)
+    found = connection.execute(query, {**chosen.values, "newest": newest}).all() if newest else []
+    return reversed(found)
 
 
-def _order(chosen: AuditFilter, after: int | None) -> Any:
-    if after is not None:
-        return outcomes.c.number
-    return outcomes.c.started_at if chosen.rule is None else outcome_rules.c.started_at
+@cache
+def recorded(
+    dialect: str,
+    given: frozenset[str],
+    *,
+    index: str = "",
+    is_limited: bool = False,
+    by_number: bool = False,
+) -> Select[Any]:
+    """The query for lines that have ended, by filters of these names; made once, since that takes longer than to ask.
+
+    `is_limited`: only `newest` of them, in the opposite order; `by_number`: those `after` a number, in the order in
+    which they were recorded.
+    """
+    query = _joined(_columns_of(dialect), given, index, by_number=by_number)
+    if by_number:
+        return query.where(outcomes.c.number > bindparam("after")).order_by(outcomes.c.number)
+    started_at = (outcome_rules if "rule" in given else outcomes).c.started_at
+    if is_limited:
+        return query.order_by(started_at.desc(), outcomes.c.number.desc()).limit(bindparam("newest"))
+    return query.order_by(started_at, outcomes.c.number)
 
 
-def _joined(columns: Sequence[Any], chosen: AuditFilter, after: int | None = None) -> Select[Any]:
-    """Such columns of the chosen outcomes, from the index that fits best."""
+def _joined(columns: Sequence[Any], given: Collection[str], index: str, *, by_number: bool = False) -> Select[Any]:
+    """Such columns of the outcomes that filters of these names let through, along the index that fits best."""
     query = select(*columns)
-    is_by_rule = chosen.rule is not None and after is None
+    is_by_rule = "rule" in given and not by_number
     if is_by_rule:
         query = query.select_from(outcome_rules).join(outcomes, outcomes.c.number == outcome_rules.c.number)
-        query = query.where(outcome_rules.c.rule == chosen.rule)
+        query = query.where(outcome_rules.c.rule == bindparam("rule"))
     else:
         query = query.select_from(outcomes)
-    query = query.outerjoin(campaigns, _is_campaign_of(outcomes))
-    started_at = outcome_rules.c.started_at if is_by_rule else outcomes.c.started_at
-    for condition in _conditions(chosen, outcomes, started_at):
-        query = query.where(condition)
-    if after is not None:
-        query = query.where(outcomes.c.number > after)
-        if chosen.rule is not None:
+        if not by_number:
+            query = query.with_hint(outcomes, f"INDEXED BY {index}", "sqlite")
+        elif "rule" in given:
             is_its = (outcome_rules.c.started_at == outcomes.c.started_at, outcome_rules.c.number == outcomes.c.number)
-            query = query.where(select(null()).where(outcome_rules.c.rule == chosen.rule, *is_its).exists())
-    elif not is_by_rule:
-        query = query.with_hint(outcomes, f"INDEXED BY {index_for(chosen)}", "sqlite")
-    return query
+            query = query.where(select(null()).where(outcome_rules.c.rule == bindparam("rule"), *is_its).exists())
+    started_at = (outcome_rules if is_by_rule else outcomes).c.started_at
+    return query.outerjoin(campaigns, _is_campaign_of(outcomes)).where(*_conditions(given, outcomes, started_at))
 
 
 def index_for(chosen: AuditFilter) -> str:
     """The index of outcomes that is gone along. SQLite would guess, without knowing how many of each there are."""
-    given = [name for name in _SHARPEST if getattr(chosen, name) is not None]
+    given = [name for name in _SHARPEST if name in chosen.given]
     if chosen.outcome == Outcome.SUCCEEDED and len(given) > 1:
         given.remove("outcome")
     return f"ix_outcomes_{given[0]}_started_at" if given else "ix_outcomes_started_at"
 
 
-def _conditions(chosen: AuditFilter, of: Any, started_at: Any) -> Iterator[Any]:
-    for name in _SHARPEST:
-        value = getattr(chosen, name)
-        if value is not None and not (name == "outcome" and of is not outcomes):
-            yield of.c[name] == value
-    if chosen.since is not None:
-        yield started_at >= chosen.since
-    if chosen.until is not None:
-        yield started_at < chosen.until
+def _conditions(given: Collection[str], of: Table, started_at: Any) -> Iterator[Any]:
+    yield from (of.c[name] == bindparam(name) for name in _SHARPEST if name in given and name in of.c)
+    if "since" in given:
+        yield started_at >= bindparam("since", type_=started_at.type)
+    if "until" in given:
+        yield started_at < bindparam("until", type_=started_at.type)
 
 
-def under_way(dialect: str, chosen: AuditFilter) -> Select[Any]:
-    """The query for the chosen attempts that have no outcome yet: a handful at most."""
+@cache
+def under_way(dialect: str, given: frozenset[str]) -> Select[Any]:
+    """The query for attempts that have no outcome yet, by filters of these names: a handful at most."""
     values = (
         *(intents.c.due_at, attempts.c.started_at, intents.c.account, intents.c.campaign, campaigns.c.name),
         *(intents.c.action, cast(intents.c.rules, Text), attempts.c.number, literal(UNDER_WAY), null(), null()),
@@ -144,11 +177,10 @@ def under_way(dialect: str, chosen: AuditFilter) -> Select[Any]:
     query = select(*(_raw(each).label(name) for name, each in zip(AUDIT_COLUMNS, values, strict=True)))
     query = query.select_from(attempts).join(intents, intents.c.id == attempts.c.intent_id)
     query = query.outerjoin(campaigns, _is_campaign_of(intents)).where(attempts.c.outcome.is_(None))
-    for condition in _conditions(chosen, intents, attempts.c.started_at):
-        query = query.where(condition)
-    if chosen.rule is not None:
+    query = query.where(*_conditions(given, intents, attempts.c.started_at))
+    if "rule" in given:
         named = elements(dialect, intents.c.rules)
-        query = query.where(select(named.c.value).where(named.c.value == chosen.rule).exists())
+        query = query.where(select(named.c.value).where(named.c.value == bindparam("rule")).exists())
     query = query.with_hint(attempts, "INDEXED BY ix_attempts_under_way", "sqlite")
     return query.order_by(attempts.c.started_at, attempts.c.id)
 
@@ -177,15 +209,19 @@ def _is_campaign_of(table: Any) -> Any:
     return and_(campaigns.c.account == table.c.account, campaigns.c.campaign == table.c.campaign)
 
 
-def _lines(connection: Connection, query: Select[Any]) -> Iterator[Line]:
-    with connection.execute(query.execution_options(yield_per=_AT_ONCE)) as result:
+def _rows(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Iterator[Row[Any]]:
+    """One after the other: they may be millions."""
+    with connection.execute(query, values, execution_options={"yield_per": _AT_ONCE}) as result:
         for rows in result.partitions():
-            for row in rows:
-                line = dict(zip(AUDIT_COLUMNS, row, strict=True))
-                line["due_at"] = datetime.fromisoformat(line["due_at"])
-                line["started_at"] = datetime.fromisoformat(line["started_at"])
-                line["rules"] = _rules(line["rules"])
-                yield line
+            yield from rows
+
+
+def _line(row: Row[Any]) -> Line:
+    line = dict(zip(AUDIT_COLUMNS, row, strict=True))
+    line["due_at"] = datetime.fromisoformat(line["due_at"])
+    line["started_at"] = datetime.fromisoformat(line["started_at"])
+    line["rules"] = _rules(line["rules"])
+    return line
 
 
 @lru_cache(maxsize=1024)
@@ -203,13 +239,13 @@ def totals(connection: Connection, chosen: AuditFilter, by: Sequence[str], zone:
     # A minute has one day in every zone.
     groups = {"day": func.substr(outcomes.c.started_at, 1, 16), "rule": named.c.value, "outcome": outcomes.c.outcome}
     columns = [groups[name].label(name) for name in by]
-    query = _joined([*columns, func.count()], chosen)
+    query = _joined([*columns, func.count()], chosen.given, index_for(chosen))
     if "rule" in by:
         query = query.outerjoin(named, true())
         if chosen.rule is not None:
-            query = query.where(named.c.value == chosen.rule)
+            query = query.where(named.c.value == bindparam("rule"))
     counted: Counter[tuple[str, ...]] = Counter()
-    for *key, number in connection.execute(query.group_by(*columns)):
+    for *key, number in connection.execute(query.group_by(*columns), chosen.values):
         counted[tuple(_named(name, value, zone) for name, value in zip(by, key, strict=True))] += number
     return [{**dict(zip(by, key, strict=True)), "number": number} for key, number in sorted(counted.items())]
 
