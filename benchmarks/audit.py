@@ -34,7 +34,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from scheduler import schema
 from scheduler.ledger import chain
-from scheduler.ledger.audit import AuditFilter, index_for, recorded, recorded_rows
+from scheduler.ledger.audit import AuditFilter, recorded, recorded_rows
 from scheduler.ledger.database import Database
 
 QUERY_BOUND, COMMAND_BOUND, GROWTH_BOUND = 1.5, 1.5, 2.0
@@ -189,7 +189,7 @@ def best(measured: Callable[[], object], times: int) -> float:
 
 def as_sent(chosen: AuditFilter, newest: int | None) -> tuple[str, list[Any]]:
     """The SQL of a filtered query as SQLite is given it, and its values."""
-    query = recorded("sqlite", chosen.given, is_limited=newest is not None, index=index_for(chosen))
+    query = recorded("sqlite", chosen.given, chosen.sharpest, is_limited=newest is not None)
     compiled = query.compile(dialect=dialect.dialect())
     values = {**compiled.params, **chosen.values, "newest": newest}
     given = [values[name] for name in compiled.positiontup or ()]

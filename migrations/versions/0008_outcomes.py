@@ -120,7 +120,7 @@ def upgrade() -> None:
         op.create_index(f"ix_outcomes_{column}_started_at", "outcomes", [column, "started_at"])
     is_under_way = sa.text("outcome IS NULL")
     op.create_index(
-        "ix_attempts_under_way", "attempts", ["intent_id"], sqlite_where=is_under_way, postgresql_where=is_under_way
+        "ix_attempts_under_way", "attempts", ["started_at"], sqlite_where=is_under_way, postgresql_where=is_under_way
     )
     _show(_AUDIT, dialect)
 

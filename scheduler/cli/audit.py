@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from rules.overrides import NAME
+from rules.words import NAME
 from scheduler.cli import following, options, output
 from scheduler.errors import CurfewError, WrongUse
 from scheduler.glance import Glance, glance
@@ -132,12 +132,12 @@ def _refuse_together(
 
 def _glance(file: Path, database: str | None) -> Glance:
     """The zone and the ledger of the file, of which the rest isn't looked at, unless they can't be told so."""
-    seen = None if database else glance(file, os.environ)
+    seen = glance(file, os.environ)
     if seen is None:
         settings = options.settings_of(file, database)
         zone = settings.document.timezone if settings else ZoneInfo("UTC")
-        seen = Glance(zone, options.ledger_url(settings, database))
-    return seen
+        return Glance(zone, options.ledger_url(settings, database))
+    return Glance(seen.zone, options.ledger_url(None, database)) if database else seen
 
 
 def _print(

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 import click
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -160,7 +160,10 @@ def print_table(
     """
     printer = console()
     for line in layout(columns, rows, printer, cut=cut, least=least):
-        printer.print(line, soft_wrap=True)
+        if printer.color_system:
+            printer.print(line, soft_wrap=True)
+        else:
+            print(line.plain)
 
 
 def layout(
@@ -202,22 +205,30 @@ def _widths(texts: Sequence[Sequence[str]], width: int, cut: int) -> list[int]:
 
 def _lines(printer: Console, cells: Sequence[str], widths: Sequence[int], cut: int, style: str) -> Iterator[Text]:
     """The cells side by side, the last of them folded."""
-    heads = [Text(cell) for cell in cells[:-1]]
-    for place, (head, width) in enumerate(zip(heads, widths, strict=False)):
-        if place == cut:
-            head.truncate(width, overflow="ellipsis")
-        head.pad_right(max(0, width - head.cell_len))
-    start = Text(" " * _GAP).join([*heads, Text()])
-    for part in Text(cells[-1]).wrap(printer, widths[-1], overflow="fold") or [Text()]:
-        line = Text.assemble(start, part, style=style)
-        line.rstrip()
-        yield line
-        start = Text(" " * start.cell_len)
+    heads = [
+        _cut(cell, width) if place == cut else cell + " " * (width - cell_len(cell))
+        for place, (cell, width) in enumerate(zip(cells[:-1], widths, strict=False))
+    ]
+    start = "".join(head + " " * _GAP for head in heads)
+    for part in _folded(cells[-1], widths[-1], printer):
+        yield Text((start + part).rstrip(), style=style)
+        start = " " * cell_len(start)
+
+
+def _cut(cell: str, width: int) -> str:
+    size = cell_len(cell)
+    return cell + " " * (width - size) if size <= width else set_cell_size(cell, width - 1) + "…"
+
+
+def _folded(text: str, width: int, printer: Console) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return [part.plain for part in Text(text).wrap(printer, width, overflow="fold")] or [""]
 
 
 def folded(text: str, width: int) -> list[str]:
     """A text in lines of so many cells of the terminal, broken between words where that's possible."""
-    return [part.plain.rstrip() for part in Text(text).wrap(console(), width, overflow="fold")] or [""]
+    return [part.rstrip() for part in _folded(text, width, console())]
 
 
 def console() -> Console:

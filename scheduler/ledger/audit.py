@@ -32,7 +32,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from scheduler.ledger.dialects import elements, milliseconds_between, seconds_between
+from scheduler.ledger.dialects import elements, milliseconds_between, seconds_between, unindexed
 from scheduler.ledger.records import Outcome
 from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, campaigns, intents, outcome_rules, outcomes
 
@@ -44,6 +44,7 @@ GROUPS: Final = ("day", "rule", "outcome")
 _AT_ONCE: Final = 1000
 # Of several filters, whose index leaves the fewest rows to look at; success is what most attempts have.
 _SHARPEST: Final = ("campaign", "outcome", "account", "action")
+_BY_SHARPNESS: Final = ("campaign", "rule", *_SHARPEST[1:])
 _INSTANTS: Final = ("due_at", "started_at")
 
 Line = dict[str, Any]
@@ -71,6 +72,14 @@ class AuditFilter:
     def given(self) -> frozenset[str]:
         """The names alone."""
         return frozenset(self.values)
+
+    @property
+    def sharpest(self) -> str:
+        """The one that leaves the fewest lines; nothing, where all are by time."""
+        names = [name for name in _BY_SHARPNESS if getattr(self, name) is not None]
+        if self.outcome == Outcome.SUCCEEDED and len(names) > 1:
+            names.remove("outcome")
+        return names[0] if names else ""
 
     @property
     def has_under_way(self) -> bool:
@@ -102,7 +111,7 @@ def lines_after(connection: Connection, chosen: AuditFilter, number: int) -> Ite
 
 def recorded_rows(connection: Connection, chosen: AuditFilter, *, newest: int | None = None) -> Iterator[Row[Any]]:
     """The chosen lines that have ended, as the database has them."""
-    query = recorded(connection.dialect.name, chosen.given, is_limited=newest is not None, index=index_for(chosen))
+    query = recorded(connection.dialect.name, chosen.given, chosen.sharpest, is_limited=newest is not None)
     if newest is None:
         return _rows(connection, query, chosen.values)
     found = connection.execute(query, {**chosen.values, "newest": newest}).all() if newest else []
@@ -113,57 +122,51 @@ def recorded_rows(connection: Connection, chosen: AuditFilter, *, newest: int | 
 def recorded(
     dialect: str,
     given: frozenset[str],
+    sharpest: str = "",
     *,
-    index: str = "",
     is_limited: bool = False,
     by_number: bool = False,
 ) -> Select[Any]:
     """The query for lines that have ended, by filters of these names; made once, since that takes longer than to ask.
 
-    `is_limited`: only `newest` of them, in the opposite order; `by_number`: those `after` a number, in the order in
-    which they were recorded.
+    Of several filters the index of the `sharpest` is gone along. `is_limited`: only `newest` of them, in the opposite
+    order; `by_number`: those `after` a number, in the order in which they were recorded.
     """
-    query = _joined(_columns_of(dialect), given, index, by_number=by_number)
+    query = _joined(dialect, _columns_of(dialect), given, "number" if by_number else sharpest)
     if by_number:
         return query.where(outcomes.c.number > bindparam("after")).order_by(outcomes.c.number)
-    started_at = (outcome_rules if "rule" in given else outcomes).c.started_at
+    started_at = (outcome_rules if sharpest == "rule" else outcomes).c.started_at
     if is_limited:
         return query.order_by(started_at.desc(), outcomes.c.number.desc()).limit(bindparam("newest"))
     return query.order_by(started_at, outcomes.c.number)
 
 
-def _joined(columns: Sequence[Any], given: Collection[str], index: str, *, by_number: bool = False) -> Select[Any]:
-    """Such columns of the outcomes that filters of these names let through, along the index that fits best."""
-    query = select(*columns)
-    is_by_rule = "rule" in given and not by_number
-    if is_by_rule:
-        query = query.select_from(outcome_rules).join(outcomes, outcomes.c.number == outcome_rules.c.number)
-        query = query.where(outcome_rules.c.rule == bindparam("rule"))
-    else:
-        query = query.select_from(outcomes)
-        if not by_number:
-            query = query.with_hint(outcomes, f"INDEXED BY {index}", "sqlite")
-        elif "rule" in given:
-            is_its = (outcome_rules.c.started_at == outcomes.c.started_at, outcome_rules.c.number == outcomes.c.number)
-            query = query.where(select(null()).where(outcome_rules.c.rule == bindparam("rule"), *is_its).exists())
+def _joined(dialect: str, columns: Sequence[Any], given: Collection[str], sharpest: str) -> Select[Any]:
+    """Such columns of the outcomes that filters of these names let through."""
+    is_by_rule = sharpest == "rule"
+    query = select(*columns).select_from(outcome_rules if is_by_rule else outcomes)
     started_at = (outcome_rules if is_by_rule else outcomes).c.started_at
-    return query.outerjoin(campaigns, _is_campaign_of(outcomes)).where(*_conditions(given, outcomes, started_at))
+    if is_by_rule:
+        query = query.join(outcomes, outcomes.c.number == outcome_rules.c.number)
+        query = query.where(outcome_rules.c.rule == bindparam("rule"))
+    elif "rule" in given:
+        is_its = (outcome_rules.c.started_at == outcomes.c.started_at, outcome_rules.c.number == outcomes.c.number)
+        query = query.where(select(null()).where(outcome_rules.c.rule == bindparam("rule"), *is_its).exists())
+    query = query.outerjoin(campaigns, _is_campaign_of(outcomes))
+    return query.where(*_conditions(dialect, given, sharpest, outcomes, started_at))
 
 
-def index_for(chosen: AuditFilter) -> str:
-    """The index of outcomes that is gone along. SQLite would guess, without knowing how many of each there are."""
-    given = [name for name in _SHARPEST if name in chosen.given]
-    if chosen.outcome == Outcome.SUCCEEDED and len(given) > 1:
-        given.remove("outcome")
-    return f"ix_outcomes_{given[0]}_started_at" if given else "ix_outcomes_started_at"
-
-
-def _conditions(given: Collection[str], of: Table, started_at: Any) -> Iterator[Any]:
-    yield from (of.c[name] == bindparam(name) for name in _SHARPEST if name in given and name in of.c)
+def _conditions(dialect: str, given: Collection[str], sharpest: str, of: Table, started_at: Any) -> Iterator[Any]:
+    """What filters of these names ask of a row, but for its rule; only the sharpest, and the time, by an index."""
+    for name in _SHARPEST:
+        if name in given and name in of.c:
+            column = of.c[name]
+            yield (column if name == sharpest else unindexed(dialect, column)) == bindparam(name)
+    when = started_at if sharpest != "number" else unindexed(dialect, started_at)
     if "since" in given:
-        yield started_at >= bindparam("since", type_=started_at.type)
+        yield when >= bindparam("since", type_=started_at.type)
     if "until" in given:
-        yield started_at < bindparam("until", type_=started_at.type)
+        yield when < bindparam("until", type_=started_at.type)
 
 
 @cache
@@ -177,11 +180,10 @@ def under_way(dialect: str, given: frozenset[str]) -> Select[Any]:
     query = select(*(_raw(each).label(name) for name, each in zip(AUDIT_COLUMNS, values, strict=True)))
     query = query.select_from(attempts).join(intents, intents.c.id == attempts.c.intent_id)
     query = query.outerjoin(campaigns, _is_campaign_of(intents)).where(attempts.c.outcome.is_(None))
-    query = query.where(*_conditions(given, intents, attempts.c.started_at))
+    query = query.where(*_conditions(dialect, given, "under way", intents, attempts.c.started_at))
     if "rule" in given:
         named = elements(dialect, intents.c.rules)
         query = query.where(select(named.c.value).where(named.c.value == bindparam("rule")).exists())
-    query = query.with_hint(attempts, "INDEXED BY ix_attempts_under_way", "sqlite")
     return query.order_by(attempts.c.started_at, attempts.c.id)
 
 
@@ -239,7 +241,7 @@ def totals(connection: Connection, chosen: AuditFilter, by: Sequence[str], zone:
     # A minute has one day in every zone.
     groups = {"day": func.substr(outcomes.c.started_at, 1, 16), "rule": named.c.value, "outcome": outcomes.c.outcome}
     columns = [groups[name].label(name) for name in by]
-    query = _joined([*columns, func.count()], chosen.given, index_for(chosen))
+    query = _joined(connection.dialect.name, [*columns, func.count()], chosen.given, chosen.sharpest)
     if "rule" in by:
         query = query.outerjoin(named, true())
         if chosen.rule is not None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Float, Integer, Numeric, Table, Text, cast, extract, func
+from sqlalchemy import Column, Float, Integer, Numeric, Table, Text, cast, extract, func, literal_column
 from sqlalchemy.types import TIMESTAMP
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ def insert_or(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert"
 def elements(dialect: str, array: Any) -> Any:
     """The texts of a JSON array as rows, with the column `value`."""
     return _ELEMENTS[dialect](array).table_valued("value", joins_implicitly=True)
+
+
+def unindexed(dialect: str, column: Column[Any]) -> Any:
+    """A column for which SQLite takes no index: it would guess which is best."""
+    return literal_column(f"+{column}", column.type) if dialect == "sqlite" else column
 
 
 def seconds_between(dialect: str, start: Any, end: Any) -> Any:
