@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from scheduler.archives import opened
 from scheduler.cli import output
 from scheduler.errors import WrongUse
 from scheduler.ledger.chain import Link
@@ -21,8 +22,9 @@ _HEAD: Final = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 def verify(ledger: Database, heads: Sequence[str], archives: Sequence[Path], *, is_json: bool) -> int:
     """Look, and print what was found; gives the exit code: 1 where something isn't as it was recorded."""
     noted = [_head(text) for text in heads]
+    parts = [opened(path) for path in archives]
     with ledger.reading() as connection:
-        found = look_through(connection, noted)
+        found = look_through(connection, noted, parts)
     if is_json:
         facts = {"ledger": ledger.name, "outcomes": found.count, "first": found.start.number + 1}
         output.write_json([facts | {"head": str(found.last), "problems": list(found.problems)}])

@@ -188,6 +188,18 @@ def start(connection: Connection) -> Link:
     return _kept(connection, _START) or BEGINNING
 
 
+def begin_after(connection: Connection, last: Link, before: datetime) -> None:
+    """Have the record begin after an outcome; what began before an instant may be gone from here on."""
+    found = start(connection)
+    values = {"number": last.number, "hash": last.hash, "pruned_before": before}
+    if found == BEGINNING:
+        connection.execute(insert(chain).values(name=_START, **values))
+        return
+    moved = update(chain).where(chain.c.name == _START, chain.c.number == found.number).values(values)
+    if connection.execute(moved).rowcount != 1:
+        raise LedgerError("somebody else prunes this ledger at the same time")
+
+
 def pruned_before(connection: Connection) -> str | None:
     """What began before it may have been pruned, as the ledger has it; None where nothing was."""
     return connection.execute(select(type_coerce(chain.c.pruned_before, Text)).where(chain.c.name == _START)).scalar()

@@ -1,10 +1,10 @@
 """Whether the record of outcomes is what was recorded: read from one end to the other, and compared with the rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Select, Text, and_, or_, select, type_coerce
 
@@ -62,6 +62,9 @@ class Walk:
             if number <= self.start.number:
                 self.problems.append(f"{what(row)} is there, though all up to {self.start.number} were pruned")
                 continue
+            if number <= self.last.number:
+                self.problems.append(f"{what(row)} stands behind outcome {self.last.number}: moved")
+                continue
             if self.head is not None and number > self.head.number:
                 self.behind.append(number)
                 continue
@@ -98,32 +101,66 @@ class Walk:
             self.seen[link.number] = link.hash
 
 
-def verify(connection: Connection, noted: Sequence[Link] = ()) -> Verdict:
-    """Look through the whole record of a ledger; `noted` are heads of earlier times, which must still be part of it."""
-    walk = Walk(chain.start(connection), chain.head(connection), frozenset(each.number for each in noted))
-    walk.along(chain.rows(connection))
-    misfits = Misfits(
-        stretches=walk.broken[:MOST_TOLD],
-        start=walk.start,
-        last=walk.last,
-        head=walk.head,
-        rows=partial(chain.rows, connection),
-    )
-    problems = [*misfits.told(), *walk.problems[:MOST_TOLD], *_gone_heads(walk, noted)]
+class Part(Protocol):
+    """A part of the record that has left the ledger."""
+
+    @property
+    def start(self) -> Link:
+        """The outcome before its first."""
+
+    @property
+    def last(self) -> Link:
+        """Its last outcome."""
+
+    def rows(self, first: int = 0, last: int | None = None) -> Iterator[Row]:
+        """Its outcomes of these numbers."""
+
+
+def verify(connection: Connection, noted: Sequence[Link] = (), parts: Sequence[Part] = ()) -> Verdict:
+    """Look through the whole record of a ledger, together with parts that were pruned.
+
+    `noted` are heads of earlier times, which must still be part of it.
+    """
+    start = chain.start(connection)
+    parts = sorted(parts, key=lambda each: each.start.number)
+    wanted = frozenset(each.number for each in (*noted, start, *(part.start for part in parts)))
+    seen: dict[int, str] = {}
+    problems: list[str] = []
+    for part in parts:
+        walk = Walk(part.start, part.last, wanted)
+        problems += [*_follows(part.start, seen, problems), *_walked(walk, part.rows)]
+        seen |= walk.seen
+    problems += _follows(start, seen, problems)
+    walk = Walk(start, chain.head(connection), wanted)
+    problems += _walked(walk, partial(chain.rows, connection))
+    problems += _gone_heads(walk, seen | walk.seen, noted)
     # What isn't as it was recorded is compared with nothing else.
     others = (_differing_attempts, _differing_intents, *(() if problems else (_differing_rules,)))
     for found in others:
         problems += islice(found(connection), MOST_TOLD)
-    return Verdict(start=walk.start, last=walk.last, problems=tuple(problems))
+    first = parts[0].start if parts else start
+    return Verdict(start=first, last=walk.last, problems=tuple(problems))
 
 
-def _gone_heads(walk: Walk, noted: Iterable[Link]) -> Iterator[str]:
+def _follows(start: Link, seen: Mapping[int, str], problems: Sequence[str]) -> Iterator[str]:
+    """What is wrong where a part begins, after those that came before it."""
+    if seen and seen.get(start.number) != start.hash and not problems:
+        yield f"what begins with outcome {start.number + 1} doesn't follow what is in the archives before it"
+
+
+def _walked(walk: Walk, rows: Callable[..., Iterator[Row]]) -> list[str]:
+    walk.along(rows())
+    misfits = Misfits(stretches=walk.broken[:MOST_TOLD], start=walk.start, last=walk.last, head=walk.head, rows=rows)
+    return [*misfits.told(), *walk.problems[:MOST_TOLD]]
+
+
+def _gone_heads(walk: Walk, seen: Mapping[int, str], noted: Iterable[Link]) -> Iterator[str]:
     for link in noted:
-        if link.number < walk.start.number:
-            yield f"outcome {link.number}, a head that was noted, was pruned: it can only be found in an archive"
-        elif link.number > walk.last.number:
+        if link.number > walk.last.number:
             yield f"it ends with outcome {walk.last.number}, before the head that was noted, {link.number}: removed"
-        elif walk.seen.get(link.number) != link.hash:
+        elif link.number < walk.start.number and link.number not in seen:
+            yield f"outcome {link.number}, a head that was noted, was pruned: give its archive with --archive"
+        elif seen.get(link.number) != link.hash:
             yield f"outcome {link.number} isn't the one that was noted: the record was written anew"
 
 
