@@ -12,7 +12,7 @@ from scheduler.ledger import chain
 from scheduler.ledger.audit import AuditFilter, audit_lines, lines_after
 from scheduler.ledger.database import Connection, Database
 
-_EVERY_MILLISECONDS: Final = 1000
+_EVERY_MILLISECONDS: Final = 500
 
 
 def lines(ledger: Database, asked: AuditFilter, begins_with: int) -> Iterator[dict[str, Any]]:

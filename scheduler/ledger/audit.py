@@ -135,10 +135,10 @@ def recorded(
     query = _joined(dialect, _columns_of(dialect), given, "number" if by_number else sharpest)
     if by_number:
         return query.where(outcomes.c.number > bindparam("after")).order_by(outcomes.c.number)
-    started_at = (outcome_rules if sharpest == "rule" else outcomes).c.started_at
+    of = outcome_rules if sharpest == "rule" else outcomes
     if is_limited:
-        return query.order_by(started_at.desc(), outcomes.c.number.desc()).limit(bindparam("newest"))
-    return query.order_by(started_at, outcomes.c.number)
+        return query.order_by(of.c.started_at.desc(), of.c.number.desc()).limit(bindparam("newest"))
+    return query.order_by(of.c.started_at, of.c.number)
 
 
 def _joined(dialect: str, columns: Sequence[Any], given: Collection[str], sharpest: str) -> Select[Any]:

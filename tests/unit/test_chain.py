@@ -166,6 +166,15 @@ class TestRecord:
             assert [row[1] for row in rows(connection)] == list(range(1, 21))
         assert problems(ledger) == []
 
+    async def test_one_daemon_after_another_goes_on_with_it(self, ledger: Database) -> None:
+        """Each with its own connection, as two machines do that take turns on a server's ledger."""
+        for turn in range(3):
+            async with writing_to(ledger) as writer:
+                await writer.do(lambda connection, turn=turn: attempt(connection, 10 + turn))  # type: ignore[misc]
+        with ledger.reading() as connection:
+            assert [row[1] for row in rows(connection)] == [1, 2, 3]
+        assert problems(ledger) == []
+
     def test_two_at_the_same_time_cannot_add_to_it(self, ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(ledger, 2)
         monkeypatch.setattr(chain, "head", lambda _: Link(40, "0" * 64))
