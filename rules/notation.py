@@ -161,7 +161,7 @@ def parse_months(text: str) -> frozenset[int]:
     return frozenset((start - 1 + step) % 12 + 1 for step in range((end - start) % 12 + 1))
 
 
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: str, longest: timedelta = LONGEST) -> timedelta:
     """Read `30s`, `90m`, `12h`, `1h30m` or `2d` as elapsed time; a day is 24 hours."""
     match = _DURATION.fullmatch(text)
     if match is None or not text:
@@ -170,8 +170,8 @@ def parse_duration(text: str) -> timedelta:
     length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not length:
         raise ValueError("must be longer than nothing")
-    if length > LONGEST:
-        raise ValueError(f"{text!r} is longer than {LONGEST.days} days")
+    if length > longest:
+        raise ValueError(f"{text!r} is longer than {longest.days} days")
     return length
 
 

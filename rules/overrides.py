@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 from rules.patterns import HoldPattern, WindowPattern
 from rules.ruleset import Rule, Ruleset, Selector
 from rules.windows import Exemption, Hold, Label, QuietWindow, cut
+from rules.words import NAME
 
-# What its number stands behind where an override is called by a name.
-NAME: Final = "override "
 # What the label of an override has for the number of its entry.
 NO_ENTRY: Final = -1
 

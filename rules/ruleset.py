@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from rules.patterns import HoldPattern, WindowPattern
-from rules.timeline import Action, Decision, Edge, Timeline
+from rules.timeline import Decision, Edge, Timeline
 from rules.windows import Exemption
+from rules.words import Action
 
 __all__ = ["Action", "Campaign", "Decision", "Edge", "Rule", "Ruleset", "Selector", "Subject", "Timeline"]
 

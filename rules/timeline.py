@@ -7,12 +7,12 @@ All instants are UTC.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from rules.patterns import HoldPattern, WindowPattern
 from rules.windows import Exemption, Hold, Label, QuietWindow, Span, cut, union
+from rules.words import Action
 
 TICK: Final = timedelta(microseconds=1)
 # How far the next span is looked for, and how far a span that never seems to end is followed, in years each way.
@@ -27,13 +27,6 @@ _LONGEST_STEP: Final = 32 * _BLOCK
 # What is remembered: blocks for a year and a bit, and the last few spans that were longer than a block.
 _MOST_BLOCKS: Final = 50
 _MOST_LONG: Final = 20
-
-
-class Action(StrEnum):
-    """What an edge asks of a campaign."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
 
 
 class Edge(NamedTuple):

@@ -50,7 +50,7 @@ def back_up(ledger: Database, target: Path) -> int:
             raise LedgerError(f"{ledger.name}: {found.damage[0]}, and no backup was made; {DAMAGED}")
         size = unfinished.stat().st_size
         unfinished.rename(target)
-        _settle(target.parent)
+        settle(target.parent)
     except OSError as error:
         raise LedgerError(f"{target}: {reason(error)}") from None
     finally:
@@ -127,7 +127,7 @@ def _put_in_place(new: Path, path: Path, kept: Path) -> bool:
     if was_there:
         _keep(path, kept)
     new.replace(path)
-    _settle(path.parent)
+    settle(path.parent)
     return was_there
 
 
@@ -139,7 +139,7 @@ def _keep(path: Path, kept: Path) -> None:
         path.rename(kept)
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Have the new names survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

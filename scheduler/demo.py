@@ -18,9 +18,9 @@ from typing import Any, Final
 from urllib.request import Request, urlopen
 
 from scheduler.errors import CurfewError
+from scheduler.ledger.audit import AuditFilter, audit_lines
 from scheduler.ledger.database import Database
 from scheduler.ledger.location import url_of
-from scheduler.ledger.reports import AuditFilter, audit_lines
 
 CAMPAIGNS: Final = 5
 PAUSED_BY_A_PERSON: Final = 1000002
@@ -93,7 +93,7 @@ class Stage:
     def audit(self) -> list[dict[str, Any]]:
         """Every line of the ledger's audit log."""
         with self.database.reading() as connection:
-            return audit_lines(connection, AuditFilter())
+            return list(audit_lines(connection, AuditFilter()))
 
     def is_over(self) -> bool:
         """Whether the daemon has had its time to give everything back."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from rules.document import Account, AddressSource, AlertsSpec
 from rules.source import Path as ValuePath
 from rules.source import Problem
-from scheduler.settings import VARIABLE, Environment, Settings, expand
+from scheduler.glance import VARIABLE, Environment, expand
+from scheduler.settings import Settings
 
 
 def exposed_keys(settings: Settings, environment: Environment) -> Iterator[Problem]:

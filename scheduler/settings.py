@@ -1,13 +1,11 @@
 """From file and environment to what the daemon works with: rules, accounts with their keys, the ledger's URL."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from rules.calendars import Calendar, Source
 from rules.document import Account as AccountSpec
@@ -22,26 +20,25 @@ from rules.source import Path as ValuePath
 from rules.source import Source as Text
 from scheduler.contents import Contents, Stamp
 from scheduler.errors import WrongFile, reason
-from scheduler.ledger.location import Server, place_of, url_of
+from scheduler.glance import (
+    DATABASE_LINE,
+    DEFAULT_DATABASE,
+    VARIABLE,
+    UnusableError,
+    expand,
+    ledger_url,
+)
+from scheduler.glance import Environment as Environment
 from scheduler.zonedata import ZoneData, use_newest
 
-DEFAULT_FILE: Final = "curfew.yaml"
-DEFAULT_DATABASE: Final = "sqlite:///curfew.db"
 _KEY_SOURCES: Final = ("api_key", "api_key_file", "credential")
 _MAX_KEY_BYTES: Final = 4096
-VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
-_DATABASE_LINE: Final = re.compile(rb"^database:.*", re.MULTILINE)
-# What stands between the braces may be a key that was put there by mistake: only a plain name is shown.
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-# Who logs in to a server, and with which password, in the URL of a ledger.
-_LOGIN: Final = re.compile(r"postgresql(?:\+psycopg)?://([^/?#]*)@")
 _BY_HAND: Final = "start it as the service, or write {} to run it by hand"
 # Where else than in the file an address may stand: like a key, it may be a secret.
 _ADDRESS_SOURCES: Final = ("url_file", "credential")
 _PING: Final[ValuePath] = ("alerts", "ping")
 _A: Final = {"key": "a key", "address": "an address"}
 
-Environment = Mapping[str, str]
 CheckAddress = Callable[[str], str | None]
 
 
@@ -94,17 +91,6 @@ class Settings:
     accounts: tuple[Account, ...] = ()
     alerts: Alerts = Alerts()
     unchecked: tuple[Problem, ...] = ()
-
-
-class _UnusableError(ValueError):
-    """A value that the file names can't be had; the text says why, without the value.
-
-    `elsewhere`: the service may have it, though this process hasn't.
-    """
-
-    def __init__(self, message: str, *, elsewhere: bool = False) -> None:
-        super().__init__(message)
-        self.elsewhere = elsewhere
 
 
 def load(
@@ -202,7 +188,7 @@ def database_url(settings: Settings, environment: Environment) -> str:
         WrongFile: it names a variable that isn't set, or leads to nothing that can be a ledger.
     """
     try:
-        return _ledger(settings.document.database or DEFAULT_DATABASE, settings.file, environment)
+        return ledger_url(settings.document.database or DEFAULT_DATABASE, settings.file, environment)
     except ValueError as error:
         problem = settings.source.problem(("database",), str(error))
         raise WrongFile(str(settings.file), (problem,)) from None
@@ -211,8 +197,8 @@ def database_url(settings: Settings, environment: Environment) -> str:
 def ledger_of_content(content: bytes, file: Path, environment: Environment) -> str | None:
     """The URL of the ledger of a file, though it may be wrong elsewhere; None where that can't be told."""
     try:
-        text = _database_of(content) or _database_of(b"".join(_DATABASE_LINE.findall(content)[:1]))
-        return _ledger(text or DEFAULT_DATABASE, file, environment)
+        text = _database_of(content) or _database_of(b"".join(DATABASE_LINE.findall(content)[:1]))
+        return ledger_url(text or DEFAULT_DATABASE, file, environment)
     except ValueError:
         return None
 
@@ -225,18 +211,6 @@ def _database_of(content: bytes) -> str | None:
         return None
     text = value.get("database") if isinstance(value, dict) else None
     return text if isinstance(text, str) else None
-
-
-def _ledger(text: str, file: Path, environment: Environment) -> str:
-    if login := _LOGIN.match(text):
-        # A password may have letters that mean something in a URL.
-        text = text.replace(login[1], expand(login[1], environment, quoted=True), 1)
-    place = place_of(expand(text, environment))
-    if isinstance(place, Server):
-        return place.url
-    # systemd gives a list where several are asked for; the first is ours.
-    folder = environment.get("STATE_DIRECTORY", "").partition(":")[0] or file.absolute().parent
-    return url_of(folder / place)
 
 
 def _content(contents: Contents, file: Path) -> bytes:
@@ -257,7 +231,7 @@ def _database_problems(source: Text, file: Path, environment: Environment | None
     if not isinstance(text, str) or not text.strip() or (environment is None and VARIABLE.search(text)):
         return
     try:
-        _ledger(text, file, environment or {})
+        ledger_url(text, file, environment or {})
     except ValueError as error:
         yield source.problem(("database",), str(error))
 
@@ -281,7 +255,7 @@ class _Keys:
                 found = self._key(key, text, "address" if is_address else "key")
                 if is_address:
                     self._check(path, found)
-            except _UnusableError as error:
+            except UnusableError as error:
                 is_note = error.elsewhere and not every_key
                 instead = "an address or url_file" if is_address else "api_key or api_key_file"
                 end = "not checked" if is_note else _BY_HAND.format(instead)
@@ -301,7 +275,7 @@ class _Keys:
         for name, spec in document.accounts.items():
             try:
                 api_key = self._key(*_key_source(spec))
-            except _UnusableError:
+            except UnusableError:
                 continue
             yield Account(name=name, base_url=spec.base_url, api_key=api_key, company_id=spec.company_id)
 
@@ -311,7 +285,7 @@ class _Keys:
             return Alerts()
         found: dict[bool, list[Address]] = {True: [], False: []}
         for path, key, text in _address_texts(source):
-            with suppress(_UnusableError):
+            with suppress(UnusableError):
                 found[_is_ping(path)].append(Address(path, self._key(key, text)))
         return Alerts(to=tuple(found[False]), ping=next(iter(found[True]), None), digest=document.alerts.digest)
 
@@ -322,9 +296,9 @@ class _Keys:
             return well_formed(self._read(self._file.parent / expand(text, self._environment), what), what)
         folder = self._environment.get("CREDENTIALS_DIRECTORY")
         if not folder:
-            raise _UnusableError("systemd credentials are there for the service only", elsewhere=True)
+            raise UnusableError("systemd credentials are there for the service only", elsewhere=True)
         if "/" in text:
-            raise _UnusableError("must be the name of a credential, not a path")
+            raise UnusableError("must be the name of a credential, not a path")
         return well_formed(self._read(Path(folder, text), what), what)
 
     def _read(self, path: Path, what: str) -> str:
@@ -332,9 +306,9 @@ class _Keys:
         try:
             content = self._contents.read(path, _MAX_KEY_BYTES)
         except OSError as error:
-            raise _UnusableError(f"the {what} can't be read: {reason(error)}") from None
+            raise UnusableError(f"the {what} can't be read: {reason(error)}") from None
         if len(content) > _MAX_KEY_BYTES or not content.isascii():
-            raise _UnusableError(f"the file doesn't hold {_A[what]}")
+            raise UnusableError(f"the file doesn't hold {_A[what]}")
         return content.decode("ascii")
 
 
@@ -382,24 +356,6 @@ def _key_source(spec: AccountSpec) -> tuple[str, str]:
     return "credential", spec.credential or ""
 
 
-def expand(text: str, environment: Environment, *, quoted: bool = False) -> str:
-    """A text with the values of the variables that it names; `quoted`, as they are written in a URL.
-
-    Raises:
-        ValueError: one of them isn't set, or has no name.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if not _NAME.fullmatch(name):
-            raise _UnusableError("what stands in ${...} isn't the name of a variable, as in ${WOODPECKER_API_KEY}")
-        if name not in environment:
-            raise _UnusableError(f"the variable {name} isn't set")
-        return quote(environment[name], safe="") if quoted else environment[name]
-
-    return VARIABLE.sub(value, text)
-
-
 def well_formed(text: str, what: str = "key") -> str:
     """A key, or what is named so in errors, without the blanks and line ends around it.
 
@@ -408,7 +364,7 @@ def well_formed(text: str, what: str = "key") -> str:
     """
     key = text.strip()
     if not key:
-        raise _UnusableError(f"the {what} is empty")
+        raise UnusableError(f"the {what} is empty")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise _UnusableError(f"{_A[what]} has only visible ASCII characters, without spaces")
+        raise UnusableError(f"{_A[what]} has only visible ASCII characters, without spaces")
     return key

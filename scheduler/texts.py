@@ -13,6 +13,8 @@ _ACTIVE: Final = re.compile(r"@|<|:/|www\.|`(?=`)", re.IGNORECASE)
 def printable(value: object) -> str:
     """As it is, but unable to move the cursor or to forge a line."""
     text = "" if value is None else str(value)
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 

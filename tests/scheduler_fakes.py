@@ -21,7 +21,7 @@ from rules.source import parse
 from scheduler import schema
 from scheduler.client import Client
 from scheduler.lanes import Lane
-from scheduler.ledger import reports
+from scheduler.ledger.audit import AuditFilter, audit_lines
 from scheduler.ledger.database import Database, Writer
 from scheduler.ledger.records import NewIntent
 from scheduler.sandbox import Entry, Sandbox
@@ -182,7 +182,7 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, *, seconds: flo
 
 async def audit(writer: Writer) -> list[dict[str, Any]]:
     """The audit log as the verb reads it, after all that the writer was asked before."""
-    return await writer.do(lambda connection: reports.audit_lines(connection, reports.AuditFilter()))
+    return await writer.do(lambda connection: list(audit_lines(connection, AuditFilter())))
 
 
 def posts(sandbox: Sandbox) -> Sequence[Entry]:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from rules.overrides import NAME
 from rules.ruleset import Ruleset
+from rules.words import NAME
 from scheduler.cli import completing, online, options, output
 from scheduler.cli.problems import problem_text
 from scheduler.clock import utc_now

@@ -16,7 +16,6 @@ from rules.source import MAX_BYTES, Source, SourceError, parse
 from scheduler.contents import Contents
 from scheduler.errors import LedgerError
 from scheduler.ledger.location import place_of
-from scheduler.settings import ledger_of_content
 from scheduler.texts import printable
 
 _LONGEST: Final = 60
@@ -86,6 +85,8 @@ def _ids(source: Source) -> Iterator[int]:
 
 def _in_ledger(context: click.Context, accounts: Iterable[str]) -> dict[int, str]:
     """The campaigns of a ledger that is a file: nobody waits for a server at the tab key."""
+    from scheduler.settings import ledger_of_content
+
     url = context.params.get("database") or ledger_of_content(_content(context), _file(context), os.environ)
     with suppress(ValueError, LedgerError):
         if url and isinstance(place_of(url), Path):

@@ -1,15 +1,21 @@
 """`curfew db`: the ledger."""
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import click
 
-from scheduler import backups, schema
+from rules.notation import parse_duration
+from scheduler import backups, pruning, schema
 from scheduler.cli import options, output
 from scheduler.clock import utc_now
+from scheduler.errors import WrongUse
 from scheduler.ledger.database import Database
 from scheduler.ledger.soundness import Soundness, look_through
 from scheduler.texts import printable
+
+_LONGEST_KEPT: Final = timedelta(days=100 * 365)
 
 
 @click.group(name="db")
@@ -20,6 +26,7 @@ def command() -> None:
     Examples:
       curfew db backup /var/backups/curfew-2026-11-27.db
       curfew db check
+      curfew db prune --keep 400d
       curfew db upgrade --database sqlite:////var/lib/curfew/curfew.db
     """
 
@@ -113,6 +120,41 @@ def restore(file: Path, database: str | None, source: Path) -> None:
     if done.kept is not None:
         click.echo(f"the ledger of before is kept as {printable(str(done.kept))}")
     click.echo("what was paused after that backup isn't known to it, and stays paused until a person resumes it")
+
+
+@command.command(name="prune")
+@options.config
+@options.database
+@click.option("--keep", required=True, metavar="DURATION", help="What is younger stays: 400d; 60d at least.")
+@click.option(
+    "--archive",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where what goes is written to.  [default: beside the ledger]",
+)
+def prune(file: Path, database: str | None, keep: str, archive: Path | None) -> None:
+    """Move old lines of the audit log to an archive, a file of JSON lines; also while the daemon works.
+
+    The archive is written, read back and compared before anything is removed. What the daemon goes by stays. The
+    record can be verified as before, and so can the archive: curfew audit --verify --archive FILE.
+
+    \b
+    Example:
+      curfew db prune --keep 400d --archive /var/backups/curfew-$(date +%F).jsonl
+    """
+    try:
+        duration = parse_duration(keep, _LONGEST_KEPT)
+    except ValueError as error:
+        raise WrongUse(f"--keep: {error}") from None
+    done = pruning.prune(_ledger(file, database), duration, archive, utc_now())
+    if done is None:
+        click.echo(f"nothing is older than {keep}")
+        return
+    found = done.archive
+    first, last = found.start.number + 1, found.last.number
+    size = found.path.stat().st_size
+    click.echo(f"{printable(str(found.path))}: outcomes {first:,} to {last:,}, {size:,} bytes")
+    click.echo(f"removed from the ledger, with {done.intents:,} changes; its next outcome follows {found.last}")
 
 
 def _ledger(file: Path, database: str | None) -> Database:

@@ -2,22 +2,26 @@
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from rules.document import Document
-from rules.localtime import end_instant, start_instant
-from rules.notation import FIRST_YEAR, LAST_YEAR, nearest
-from rules.overrides import Override, overridden
-from rules.ruleset import Ruleset
-from scheduler.cli import completing
+from rules.notation import nearest
+from scheduler.cli import completing, times
+from scheduler.clock import utc_now
 from scheduler.errors import LedgerError, WrongFile, WrongUse
+from scheduler.glance import DEFAULT_FILE
 from scheduler.ledger.location import Server, place_of
-from scheduler.settings import DEFAULT_FILE, Settings, database_url, ledger_of_content, load
+
+if TYPE_CHECKING:
+    # Who needs only the ledger of a file doesn't pay for reading all of it.
+    from rules.document import Document
+    from rules.overrides import Override
+    from rules.ruleset import Ruleset
+    from scheduler.settings import Settings
 
 config = click.option(
     "-c",
@@ -56,12 +60,14 @@ def output_format(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
-def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
+def ledger_of(file: Path, database: str | None) -> "tuple[Settings | None, str]":
     """What the file says, None where it's wrong by now, and the URL of its ledger: a daemon may go on with it.
 
     Raises:
         WrongUse: the ledger isn't there, or can't be told.
     """
+    from scheduler.settings import ledger_of_content, load
+
     try:
         settings = load(file)
     except WrongFile as error:
@@ -72,13 +78,15 @@ def ledger_of(file: Path, database: str | None) -> tuple[Settings | None, str]:
     return settings, ledger_url(settings, database)
 
 
-def ledger_url(settings: Settings | None, database: str | None) -> str:
+def ledger_url(settings: "Settings | None", database: str | None) -> str:
     """The URL of the ledger: as given on the command line, else as the file says.
 
     Raises:
         WrongUse: it leads to nothing that can be a ledger.
     """
     if settings and not database:
+        from scheduler.settings import database_url
+
         return database_url(settings, os.environ)
     url = database or ""
     try:
@@ -88,8 +96,10 @@ def ledger_url(settings: Settings | None, database: str | None) -> str:
     return url
 
 
-def overridden_by(settings: Settings, overrides: Iterable[Override]) -> Ruleset:
+def overridden_by(settings: "Settings", overrides: "Iterable[Override]") -> "Ruleset":
     """The rules of the file, with a person's exceptions."""
+    from rules.overrides import overridden
+
     return overridden(settings.ruleset, overrides, settings.document.timezone)
 
 
@@ -104,7 +114,7 @@ def is_there(ledger: Path | Server) -> bool:
     return True
 
 
-def overrides_of(settings: Settings, database: str | None, now: datetime) -> list[Override]:
+def overrides_of(settings: "Settings", database: str | None, now: datetime) -> "list[Override]":
     """The exceptions that the ledger has, if there is one.
 
     One that can't be read is said on standard error: the rules are told without it.
@@ -124,7 +134,7 @@ def overrides_of(settings: Settings, database: str | None, now: datetime) -> lis
         return []
 
 
-def rule_names(document: Document) -> list[str]:
+def rule_names(document: "Document") -> list[str]:
     """The names that `--rule` may have."""
     return [rule.name for rule in document.rules]
 
@@ -134,22 +144,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"no {kind} is called {name!r}{nearest(name, known)}"
 
 
-def instant(text: str | None, zone: ZoneInfo, *, is_end: bool = False) -> datetime | None:
-    """Read an ISO instant or date; without an offset it's wall time of the zone, and a date is its midnight.
-
-    A time that comes twice is the first of them, or, where something ends, the second.
+def instant(text: str | None, zone: ZoneInfo, *, is_end: bool = False, is_past: bool = False) -> datetime | None:
+    """Read an instant, a date, or a time by its distance from now, as `times.read` has it; None where none is given.
 
     Raises:
-        WrongUse: it's neither.
+        WrongUse: it's none of them.
     """
     if text is None:
         return None
     try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUse(f"{text!r} is neither a date (2026-12-24) nor an instant (2026-12-24T16:00Z)") from None
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise WrongUse(f"the year of {text!r} isn't between {FIRST_YEAR} and {LAST_YEAR}")
-    if value.tzinfo:
-        return value.astimezone(UTC)
-    return end_instant(value, zone) if is_end else start_instant(value, zone)
+        return times.read(text, zone, utc_now(), is_end=is_end, is_past=is_past)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None

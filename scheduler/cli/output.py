@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from itertools import chain, islice
 from typing import Any, Final
 
 import click
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -22,6 +24,10 @@ _WIDTH_WITHOUT_TERMINAL: Final = 220
 _LEAST_WIDTH: Final = 72
 _LEAST_OF_THE_LAST: Final = 24
 _GAP: Final = 2
+# What JSON lets through, and a terminal or a reader of lines takes for more than a letter.
+_UNSEEN: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# How many rows of a table its widths are made from; later ones may be wider.
+_AHEAD: Final = 1000
 # What a spreadsheet takes for a formula when it opens a CSV file (OWASP, "CSV Injection").
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -92,10 +98,33 @@ def write_line(line: str) -> None:
     print(line if sys.stdout.isatty() else click.unstyle(line))
 
 
-def write_json(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print an array of objects; instants as `utc` writes them."""
+def write_json(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print an array of objects, one after the other; instants as `utc` writes them."""
+    before = "["
+    for row in rows:
+        text = _json(row, indent=2).replace("\n", "\n  ")
+        sys.stdout.write(f"{before}\n  {text}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+
+
+def write_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print objects, each on a line of its own as soon as it's there (https://jsonlines.org)."""
+    for row in rows:
+        print(_json(row))
+
+
+def _json(row: Mapping[str, Any], indent: int | None = None) -> str:
     has_all_letters = (sys.stdout.encoding or "").lower() in {"utf-8", "utf8"}
-    click.echo(json.dumps(rows, default=_plain, ensure_ascii=not has_all_letters, indent=2))
+    text = json.dumps(row, default=_plain, ensure_ascii=not has_all_letters, indent=indent)
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as `csv_text` writes them, one after the other."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows([_field(row[name]) for name in columns] for row in rows)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -136,27 +165,45 @@ def _plain(value: object) -> object:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Row], *, cut: str = "campaign") -> None:
-    """Print a table, in which nothing is taken for markup; where space is short, `cut` is the column that gives way."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Row], *, cut: str = "campaign", least: Mapping[str, int] | None = None
+) -> None:
+    """Print a table, in which nothing is taken for markup; where space is short, `cut` is the column that gives way.
+
+    `least` is how wide columns are at least, for rows that come one by one: each is printed as soon as it's there.
+    """
     printer = console()
-    for line in layout(columns, rows, printer, cut=cut):
-        printer.print(line, soft_wrap=True)
+    for line in layout(columns, rows, printer, cut=cut, least=least):
+        if printer.color_system:
+            printer.print(line, soft_wrap=True)
+        else:
+            print(line.plain)
 
 
-def layout(columns: Sequence[str], rows: Sequence[Row], printer: Console, *, cut: str = "campaign") -> Iterator[Text]:
+def layout(
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    printer: Console,
+    *,
+    cut: str = "campaign",
+    least: Mapping[str, int] | None = None,
+) -> Iterator[Text]:
     """The lines of a table, for a terminal of this width.
 
     One column is cut where space is short, the last is folded, and all others stay whole.
     """
-    texts = [[printable(cell) for cell in row.cells] for row in rows]
-    widths = _widths([list(columns), *texts], max(printer.width, _LEAST_WIDTH), columns.index(cut))
-    yield from _lines(printer, columns, widths, "bold")
+    rows, place = iter(rows), columns.index(cut)
+    first = [] if least else list(islice(rows, _AHEAD))
+    heads = [name.ljust((least or {}).get(name, 0)) for name in columns]
+    texts = [[printable(cell) for cell in row.cells] for row in first]
+    widths = _widths([heads, *texts], max(printer.width, _LEAST_WIDTH), place)
+    yield from _lines(printer, columns, widths, place, "bold")
     shown = ""
-    for row, cells in zip(rows, texts, strict=True):
+    for row in chain(first, rows):
         if row.day != shown:
             yield Text(row.day, style="bold")
             shown = row.day
-        yield from _lines(printer, cells, widths, row.style)
+        yield from _lines(printer, [printable(cell) for cell in row.cells], widths, place, row.style)
 
 
 def _widths(texts: Sequence[Sequence[str]], width: int, cut: int) -> list[int]:
@@ -170,22 +217,32 @@ def _widths(texts: Sequence[Sequence[str]], width: int, cut: int) -> list[int]:
     return widths
 
 
-def _lines(printer: Console, cells: Sequence[str], widths: Sequence[int], style: str) -> Iterator[Text]:
+def _lines(printer: Console, cells: Sequence[str], widths: Sequence[int], cut: int, style: str) -> Iterator[Text]:
     """The cells side by side, the last of them folded."""
-    heads = [Text(cell) for cell in cells[:-1]]
-    for head, width in zip(heads, widths, strict=False):
-        head.truncate(width, overflow="ellipsis", pad=True)
-    start = Text(" " * _GAP).join([*heads, Text()])
-    for part in Text(cells[-1]).wrap(printer, widths[-1], overflow="fold") or [Text()]:
-        line = Text.assemble(start, part, style=style)
-        line.rstrip()
-        yield line
-        start = Text(" " * start.cell_len)
+    heads = [
+        _cut(cell, width) if place == cut else cell + " " * (width - cell_len(cell))
+        for place, (cell, width) in enumerate(zip(cells[:-1], widths, strict=False))
+    ]
+    start = "".join(head + " " * _GAP for head in heads)
+    for part in _folded(cells[-1], widths[-1], printer):
+        yield Text((start + part).rstrip(), style=style)
+        start = " " * cell_len(start)
+
+
+def _cut(cell: str, width: int) -> str:
+    size = cell_len(cell)
+    return cell + " " * (width - size) if size <= width else set_cell_size(cell, width - 1) + "…"
+
+
+def _folded(text: str, width: int, printer: Console) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return [part.plain for part in Text(text).wrap(printer, width, overflow="fold")] or [""]
 
 
 def folded(text: str, width: int) -> list[str]:
     """A text in lines of so many cells of the terminal, broken between words where that's possible."""
-    return [part.plain.rstrip() for part in Text(text).wrap(console(), width, overflow="fold")] or [""]
+    return [part.rstrip() for part in _folded(text, width, console())]
 
 
 def console() -> Console:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from rules.ruleset import Action
-from scheduler.ledger import work
+from scheduler.ledger import chain, work
 from scheduler.ledger.records import Intent, Outcome, Result, State, Status
 from scheduler.ledger.tables import attempts, campaigns, custody, intents
 
@@ -179,7 +179,12 @@ def _ended(connection: Connection, ends: Sequence[End]) -> bool:
         connection.execute(_RELEASE, [_campaign(each.intent) for each in taken])
         connection.execute(_TAKE, [_custody_row(each) for each in taken])
     connection.execute(_PAUSED, [_campaign(each.intent) for each in ends])
+    chain.append(connection, [_entry(each) for each in ends])
     return True
+
+
+def _entry(end: End) -> chain.Entry:
+    return chain.Entry.of_attempt(end.intent, end.number, end.result, end.began, end.at)
 
 
 def _end_row(end: End) -> dict[str, Any]:

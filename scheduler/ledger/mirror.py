@@ -23,10 +23,15 @@ _PARTS: Final = {
         UNION SELECT intent_id FROM ledger.custody
         UNION SELECT intent_id FROM (SELECT intent_id FROM ledger.attempts ORDER BY id DESC LIMIT 1))""",
     "attempts": "intent_id IN (SELECT id FROM main.intents)",
+    # What is added to it follows from where it ends, and nobody asks for the rest.
+    "outcomes": "number = (SELECT max(number) FROM ledger.outcomes)",
+    "outcome_rules": "false",
     "journal": """id IN (
         SELECT max(id) FROM ledger.journal
         UNION SELECT id FROM (SELECT id FROM ledger.journal WHERE event = 'file loaded' ORDER BY id DESC LIMIT 1))""",
 }
+# A daemon never looks into them: they need no indexes.
+_ONLY_ADDED_TO: Final = frozenset({"outcomes", "outcome_rules"})
 # Verbs add to it meanwhile: what's added here gets other numbers there.
 _ADDED_TO_BY_OTHERS: Final = frozenset({"journal"})
 # A copy that has grown by so many pages (of 4 KiB) is made anew: it keeps what the daemon doesn't ask for any more.
@@ -117,15 +122,18 @@ class Mirror:
         raw = self._raw
         raw.execute("ATTACH ? AS ledger", (uri,))
         raw.execute("BEGIN")
-        known = "SELECT type, name, sql FROM ledger.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+        known = (
+            "SELECT type, name, tbl_name, sql FROM ledger.sqlite_master WHERE sql IS NOT NULL "
+            "AND name NOT LIKE 'sqlite_%'"
+        )
         parts = raw.execute(known).fetchall()
-        tables = {name: words for kind, name, words in parts if kind == "table"}
+        tables = {name: words for kind, name, _, words in parts if kind == "table"}
         # The attempts are those of the intents that are there by then.
         for name in sorted(tables, key="attempts".__eq__):
             raw.execute(tables[name])
             chosen = _PARTS.get(name, "true")
             raw.execute(f"INSERT INTO main.{_quoted(name)} SELECT * FROM ledger.{_quoted(name)} WHERE {chosen}")
-        for words in (words for kind, _, words in parts if kind != "table"):
+        for words in (words for kind, _, of, words in parts if kind != "table" and of not in _ONLY_ADDED_TO):
             raw.execute(words)
         raw.execute("COMMIT")
         raw.execute("DETACH ledger")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from rules.ruleset import Action
+from rules.words import Action
 
 # What the journal calls a load of the file; its details are those of `scheduler.loading`.
 FILE_LOADED: Final = "file loaded"

@@ -7,26 +7,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, select
 
 from rules.ruleset import Action
-from scheduler.ledger.dialects import elements
 from scheduler.ledger.records import FILE_LOADED, Outcome, State, error_text
-from scheduler.ledger.tables import AUDIT_COLUMNS, attempts, audit, campaigns, custody, daemons, intents, journal
+from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
 
-# What the audit log has for an attempt that has no outcome yet.
-UNDER_WAY: Final = "under way"
 _CHANGES_SHOWN: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
-    """Which lines of the audit log; a value of None lets all through. `since <= started_at < until`, in UTC."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    campaign: int | None = None
-    rule: str | None = None
-    account: str | None = None
-    action: str | None = None
-    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,25 +58,6 @@ class LastEdge:
     finished_at: datetime
     rules: tuple[str, ...]
     campaigns: tuple[ChangedCampaign, ...]
-
-
-def audit_lines(connection: Connection, chosen: AuditFilter) -> list[dict[str, Any]]:
-    """The chosen lines of the audit log, in the order in which things happened; keys as in `AUDIT_COLUMNS`."""
-    query = select(audit)
-    for name in ("campaign", "account", "action", "outcome"):
-        value = getattr(chosen, name)
-        if value is not None:
-            query = query.where(audit.c[name] == value)
-    if chosen.since is not None:
-        query = query.where(audit.c.started_at >= chosen.since)
-    if chosen.until is not None:
-        query = query.where(audit.c.started_at < chosen.until)
-    if chosen.rule is not None:
-        names = elements(connection.dialect.name, audit.c.rules)
-        query = query.where(select(names.c.value).where(names.c.value == chosen.rule).exists())
-    columns = (audit.c.started_at, audit.c.due_at, audit.c.account, audit.c.campaign)
-    ordered = query.order_by(*columns, audit.c.attempt.nulls_first())
-    return [{name: row[name] for name in AUDIT_COLUMNS} for row in connection.execute(ordered).mappings()]
 
 
 def newest_run(connection: Connection) -> DaemonRun | None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     column,
     false,
     table,
+    text,
 )
 
 # The newest migration, for readers that must not pay for Alembic; a test holds it to Alembic's own head.
@@ -100,6 +101,9 @@ attempts = Table(
     Column("error_message", Text),
     UniqueConstraint("intent_id", "number"),
     Index(None, "started_at"),
+    # What is under way is a handful among millions. On a server it's the same: to say so here would have every reader
+    # pay for its dialect.
+    Index("ix_attempts_under_way", "started_at", sqlite_where=text("outcome IS NULL")),
 )
 
 custody = Table(
@@ -202,6 +206,58 @@ concerns = Table(
     Column("closed_at", Instant, index=True),
 )
 
+# The audit log: a row for each attempt that has ended, and for each decision without a call, never changed again.
+# `scheduler.ledger.chain` says how they follow from one another. There are no foreign keys: `curfew audit --verify`
+# compares what it says of intents and attempts.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("number", _Id, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("intent_id", _Id, nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("campaign", BigInteger, nullable=False),
+    Column("action", String(6), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("attempt", Integer),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", String(11), nullable=False),
+    Column("http_status", Integer),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("reason", Text, nullable=False),
+    # One for each thing that `curfew audit` can be asked by, and within it in the order of time.
+    Index(None, "started_at"),
+    Index(None, "account", "started_at"),
+    Index(None, "campaign", "started_at"),
+    Index(None, "action", "started_at"),
+    Index(None, "outcome", "started_at"),
+)
+
+# The rules of each outcome once more, as what it can be asked by.
+outcome_rules = Table(
+    "outcome_rules",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("started_at", Instant, primary_key=True),
+    Column("number", _Id, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# Where the record of outcomes ends (`head`), and where it begins, if older ones were pruned (`start`): the number and
+# the hash of the newest outcome, and of the last that is gone. What began before `pruned_before` may be gone.
+chain = Table(
+    "chain",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("pruned_before", Instant),
+)
+
 # A view of the migrations; not part of the metadata, since no migration would compare it.
 AUDIT_COLUMNS: Final = (
     "due_at",
@@ -218,6 +274,7 @@ AUDIT_COLUMNS: Final = (
     "reason",
     "late_by_seconds",
     "duration_ms",
+    "number",
 )
 _AUDIT_TYPES: Final[dict[str, Any]] = {"due_at": Instant, "started_at": Instant, "rules": JSON}
 audit = table("audit", *(column(name, _AUDIT_TYPES.get(name)) for name in AUDIT_COLUMNS))

@@ -7,6 +7,7 @@ ended, isn't claimed again, whoever asks.
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
+from scheduler.ledger.chain import Entry, append
 from scheduler.ledger.dialects import insert_or
 from scheduler.ledger.records import Custody, Intent, Known, NewIntent, Outcome, Result, Seen, State, Status
 from scheduler.ledger.tables import attempts, campaigns, custody, daemons, intents, journal
@@ -88,10 +90,17 @@ def interrupt_attempts(connection: Connection, now: datetime, *, living: str = "
     """
     reason = "the daemon ended before the answer was recorded; sent again"
     is_claimed = (intents.c.state == State.CALLING, intents.c.claimed_by == living)
-    cut_off = update(attempts).where(
-        attempts.c.outcome.is_(None), attempts.c.intent_id.not_in(select(intents.c.id).where(*is_claimed))
+    is_cut_off = (attempts.c.outcome.is_(None), attempts.c.intent_id.not_in(select(intents.c.id).where(*is_claimed)))
+    under_way = (
+        select(intents, attempts.c.number, attempts.c.started_at).join_from(attempts, intents).where(*is_cut_off)
     )
-    connection.execute(cut_off.values(outcome=Outcome.INTERRUPTED, reason=reason))
+    result = Result(outcome=Outcome.INTERRUPTED, reason=reason)
+    entries = [
+        Entry.of_attempt(_intent(row, waits_since=now), row["number"], result, row["started_at"], None)
+        for row in connection.execute(under_way.where(*is_cut_off).order_by(attempts.c.id)).mappings()
+    ]
+    connection.execute(update(attempts).where(*is_cut_off).values(outcome=result.outcome, reason=reason))
+    append(connection, entries)
     rows = [
         {"key": row.id, "at": now + wait if (wait := _wait_after(row.times)) else None}
         for row in connection.execute(_INTERRUPTED, {"living": living})
@@ -206,7 +215,15 @@ def reopen(connection: Connection, account: str, known: Known, reason: str, now:
 def give_up(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> bool:
     """End a pause as failed that had success without effect; False where it isn't so any more."""
     failed = _unconfirmed(account, known).values(state=State.FAILED, reason=reason, decided_at=now)
-    return connection.execute(failed).rowcount == 1
+    return bool(_decided(connection, failed, State.FAILED, reason, now))
+
+
+def _decided(connection: Connection, change: Update, state: State, reason: str, now: datetime) -> list[Intent]:
+    """End intents by a change of theirs, and record it; gives them."""
+    rows = connection.execute(change.returning(intents)).mappings()
+    ended = sorted((_intent(row, waits_since=now) for row in rows), key=attrgetter("id"))
+    append(connection, [Entry.of_decision(each, state, reason, now) for each in ended])
+    return ended
 
 
 def _unconfirmed(account: str, known: Known) -> Update:
@@ -220,11 +237,10 @@ def withdraw(connection: Connection, account: str, known: Known, reason: str, no
     key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
     waiting = update(intents).where(intents.c.account == account, *key, intents.c.state == State.WAITING)
     values = {"state": State.SKIPPED, "reason": reason, "decided_at": now, "next_attempt_at": None}
-    row = connection.execute(waiting.values(values).returning(intents)).mappings().first()
-    if row is None:
-        return False
-    _owe_in_doubt(connection, _intent(row, waits_since=now), now)
-    return True
+    ended = _decided(connection, waiting.values(values), State.SKIPPED, reason, now)
+    for each in ended:
+        _owe_in_doubt(connection, each, now)
+    return bool(ended)
 
 
 def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> int:
@@ -232,7 +248,7 @@ def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) 
     orphans = update(intents).where(intents.c.state.in_(_OPEN), intents.c.account.not_in(list(accounts)))
     reason = "its account isn't in the file any more"
     values = {"state": State.MISSED, "reason": reason, "decided_at": now, "next_attempt_at": None}
-    return connection.execute(orphans.values(values)).rowcount
+    return len(_decided(connection, orphans.values(values), State.MISSED, reason, now))
 
 
 def release_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> list[Custody]:
@@ -270,14 +286,17 @@ def record_intent(connection: Connection, new: NewIntent, now: datetime) -> Inte
 def record_decision(connection: Connection, new: NewIntent, state: State, reason: str, now: datetime) -> Intent | None:
     """Record a change that ended without a call; None where it's on record already."""
     row = _row(new) | {"state": state, "reason": reason, "recorded_at": now, "decided_at": now}
-    return _added(connection, row)
+    added = _added(connection, row)
+    if added is not None:
+        append(connection, [Entry.of_decision(added, state, reason, now)])
+    return added
 
 
 def decide_open(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
     """End a waiting intent without a call; False where it isn't waiting any more."""
     waiting = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
     values = {"state": state, "reason": reason, "decided_at": now, "next_attempt_at": None}
-    return connection.execute(waiting.values(values)).rowcount == 1
+    return bool(_decided(connection, waiting.values(values), state, reason, now))
 
 
 def expire(connection: Connection, intent: Intent, state: State, reason: str, now: datetime) -> bool:
@@ -363,8 +382,10 @@ def finish_attempt(
     }
     if began is not None:
         words["started_at"] = began
-    if connection.execute(under_way.values(words)).rowcount != 1:
+    started_at = connection.execute(under_way.values(words).returning(attempts.c.started_at)).scalar()
+    if started_at is None:
         raise LedgerError(f"attempt {number} of intent {intent.id} isn't under way")
+    append(connection, [Entry.of_attempt(intent, number, result, started_at, now)])
     connection.execute(update(intents).where(intents.c.id == intent.id).values(_after(intent, result, now)))
     if result.outcome is Outcome.SUCCEEDED:
         _follow_success(connection, intent, now)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ import pytest
 from rules.calendars import data_version
 from scheduler import __version__, cli, schema
 from scheduler.cli import EXIT_CODES, GROUPS, VERBS
+from scheduler.ledger import work
 from scheduler.ledger.database import Database
-from scheduler.ledger.records import Outcome, State
+from scheduler.ledger.records import Outcome, Result, Seen, State
 from scheduler.zonedata import use_newest
 from tests.acceptance import processes
 from tests.acceptance.command_line import FILE, Curfew, Done, on_a_terminal
 from tests.acceptance.processes import KEY
+from tests.scheduler_fakes import FRIDAY, new_intent
 
 
 def test_plan_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
@@ -103,7 +106,7 @@ def test_plan_does_not_depend_on_the_zone_of_the_machine(curfew: Curfew, folder:
 
 @pytest.mark.parametrize(
     "span",
-    [("--from", "tomorrow"), ("--to", "2026-13-01"), ("--from", "0001-01-01"), ("--to", "9999-12-31"), ("--days", "0")],
+    [("--from", "someday"), ("--to", "2026-13-01"), ("--from", "0001-01-01"), ("--to", "9999-12-31"), ("--days", "0")],
 )
 def test_plan_refuses_a_time_that_is_none(curfew: Curfew, folder: Path, span: tuple[str, str]) -> None:
     done = curfew("plan", *span, cwd=folder)
@@ -251,6 +254,7 @@ def test_audit_as_json_keeps_its_contract(curfew: Curfew, folder: Path) -> None:
         "reason": "weekend: Fri 17:00 until Mon 08:00",
         "late_by_seconds": 1.25,
         "duration_ms": 250,
+        "number": 1,
     }
     assert decision["attempt"] is None
     assert decision["http_status"] is None
@@ -285,25 +289,23 @@ def test_audit_filters(curfew: Curfew, folder: Path, options: tuple[str, ...], c
 
 
 def fill(path: Path, name: str = "Spring \x1b[31moffer") -> None:
-    """An attempt of campaign 11 and a decision about campaign 12."""
-    intent = (
-        "INSERT INTO intents (id, account, campaign, action, due_at, expires_at, rules, because, status_before,"
-        " owes_resume, state, reason, attempts, recorded_at, decided_at)"
-        " VALUES (?, 'main', ?, 'pause', ?, ?, ?, ?, 'RUNNING', 1, ?, ?, 1, ?, ?)"
+    """An attempt of campaign 11, which is to be made again, and a decision about campaign 12."""
+    result = Result(
+        outcome=Outcome.RETRIED,
+        http_status=500,
+        error_code="UNKNOWN",
+        error_message="try again",
+        retry_after=timedelta(seconds=1),
     )
-    due, end = "2026-11-27T16:00:00.000000Z", "2026-11-30T07:00:00.000000Z"
-    because = "weekend: Fri 17:00 until Mon 08:00"
-    decided = "2026-11-27T16:00:03.000000Z"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(intent, (1, 11, due, end, '["weekend"]', because, "waiting", None, due, None))
-        skipped = (2, 12, due, end, '["weekend", "holidays"]', because, "skipped", "already paused", due, decided)
-        database.execute(intent, skipped)
-        database.execute(
-            "INSERT INTO attempts VALUES (1, 1, 1, ?, ?, 'retried', NULL, 500, 'UNKNOWN', 'try again')",
-            ("2026-11-27T16:00:01.250000Z", "2026-11-27T16:00:01.500000Z"),
-        )
-        database.execute("INSERT INTO campaigns VALUES ('main', 11, ?, NULL, 'RUNNING', ?)", (name, due))
-        database.commit()
+    with Database(f"sqlite:///{path}").writing() as connection:
+        work.store_list(connection, "main", [Seen(campaign=11, name=name, status="RUNNING")], FRIDAY)
+        intent = work.record_intent(connection, new_intent(11), FRIDAY)
+        assert intent is not None
+        began = FRIDAY + timedelta(seconds=1.25)
+        work.start_attempt(connection, intent, "me", began)
+        work.finish_attempt(connection, intent, 1, result, began + timedelta(seconds=0.25))
+        skipped = replace(new_intent(12), rules=("weekend", "holidays"))
+        work.record_decision(connection, skipped, State.SKIPPED, "already paused", FRIDAY + timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("verb", [("audit",), ("db", "check"), ("db", "backup", "copy.db")], ids=" ".join)

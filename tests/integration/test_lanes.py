@@ -20,6 +20,7 @@ from scheduler import lanes as module
 from scheduler.client import Client
 from scheduler.lanes import FIRST_BACKOFF, FIRST_GAP, JUST_NOW, LONGEST_BACKOFF, REFUSED_REST, Lane
 from scheduler.ledger import reports, substitute, work
+from scheduler.ledger.audit import AuditFilter, audit_lines
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, Intent, NewIntent, Outcome, Result
 from scheduler.ledger.tables import attempts, intents, journal
@@ -1232,7 +1233,7 @@ class TestUnwrittenLedger:
             ("pause", THIRD_ONE),
         ]
         with bench.ledger.reading() as connection:
-            lines = reports.audit_lines(connection, reports.AuditFilter())
+            lines = list(audit_lines(connection, AuditFilter()))
             held = work.custody_of(connection, "main")
         assert [(line["campaign"], line["outcome"], line["started_at"]) for line in lines] == [
             (campaign, "succeeded", FRIDAY + SECOND) for campaign in (CAMPAIGN, SECOND_ONE, THIRD_ONE)

@@ -23,6 +23,7 @@ from scheduler.ledger.calls import End, Start, end_attempts, give_back, start_at
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Outcome, Result, Seen, State
 from scheduler.ledger.tables import metadata
+from scheduler.ledger.verification import verify
 from tests.disk_faults import EVERYWHERE, Fault, Gone, Locked, Unwritable, at_fault, be_impatient
 from tests.scheduler_fakes import CAMPAIGN, FRIDAY, HOUR, MINUTE, ledger_in, new_intent, until, writing_to
 
@@ -311,6 +312,9 @@ class TestLaw:
         for table in TABLES:
             assert rows(ill, table) == rows(well, table)
         assert len(rows(ill, "attempts")) > 5
+        assert len(rows(ill, "outcomes")) > 5
+        with ill.reading() as connection:
+            assert verify(connection).problems == ()
 
 
 class TestMirror:

@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from rules.ruleset import Action
 from scheduler.errors import LedgerError
 from scheduler.ledger import calls, reports, work
+from scheduler.ledger.audit import AuditFilter, audit_lines
 from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.records import Custody, Intent, Known, Outcome, Result, Seen, State, error_text
-from scheduler.ledger.reports import AuditFilter
 from scheduler.ledger.tables import AUDIT_COLUMNS, REVISION, attempts, campaigns, custody, daemons, intents, journal
 from tests.conftest import NewLedger
 from tests.scheduler_fakes import CAMPAIGN, DAY, FRIDAY, HOUR, MINUTE, MONDAY, ledger_in, new_intent, resume, writing_to
@@ -701,7 +701,7 @@ class TestConfirmed:
             assert work.give_up(connection, "main", self.known(connection), "still running", FRIDAY + MINUTE)
             (failing,) = reports.failing_changes(connection, FRIDAY + HOUR)
             assert (failing["error"], failing["attempts"]) == ("still running", 1)
-            lines = reports.audit_lines(connection, AuditFilter())
+            lines = list(audit_lines(connection, AuditFilter()))
         assert [(line["outcome"], line["reason"]) for line in lines][-1] == ("failed", "still running")
 
     def test_the_last_change_of_each_campaign_is_known(self, ledger: Database) -> None:
@@ -912,7 +912,7 @@ class TestInstants:
 class TestAudit:
     def lines(self, ledger: Database, **chosen: Any) -> list[dict[str, Any]]:
         with ledger.reading() as connection:
-            return reports.audit_lines(connection, AuditFilter(**chosen))
+            return list(audit_lines(connection, AuditFilter(**chosen)))
 
     def test_an_attempt_is_a_line_with_all_that_is_known(self, ledger: Database) -> None:
         with ledger.writing() as connection:
@@ -935,6 +935,7 @@ class TestAudit:
             "reason": "weekend: Fri 17:00 until Mon 08:00",
             "late_by_seconds": 61.5,
             "duration_ms": 250,
+            "number": 1,
         }
 
     @pytest.mark.parametrize(("code", "error"), [(None, "words"), ("E", "E: words")])

@@ -15,7 +15,9 @@ from sqlalchemy import inspect, text
 from scheduler import schema
 from scheduler.errors import LedgerError
 from scheduler.ledger import tables
+from scheduler.ledger.audit import AuditFilter, audit_lines
 from scheduler.ledger.database import Connection, Database
+from scheduler.ledger.verification import verify
 
 
 @pytest.fixture
@@ -132,6 +134,46 @@ def test_what_an_older_version_had_paused_counts_as_seen_paused(database: Databa
         migrate(connection, "head")
         confirmed = connection.execute(text("SELECT confirmed_at FROM intents ORDER BY id")).scalars().all()
     assert confirmed == [then, at, None, None]
+
+
+def test_what_an_older_version_has_recorded_is_a_record_that_can_be_verified(database: Database) -> None:
+    """In the order in which it began, attempts and decisions alike; what is under way isn't in it yet."""
+    at = [f"2026-11-27T16:00:0{second}.000000Z" for second in range(10)]
+    intent = text(
+        "INSERT INTO intents (id, account, campaign, action, due_at, expires_at, rules, because, state, reason,"
+        " recorded_at, decided_at) VALUES (:id, 'main', :id, 'pause', :due, :end, :rules, 'why', :state, :reason, :due,"
+        " :decided)"
+    )
+    attempt = text(
+        "INSERT INTO attempts (intent_id, number, started_at, finished_at, outcome, http_status, error_code)"
+        " VALUES (:of, :number, :began, :ended, :outcome, :status, :code)"
+    )
+    with database.writing() as connection:
+        migrate(connection, "0007")
+        about = {"due": at[0], "end": at[9], "rules": '["a", "\\u017c"]', "reason": 'line\n"\u0142"'}
+        for number, state, decided in [(1, "waiting", None), (2, "skipped", at[2]), (3, "calling", None)]:
+            connection.execute(intent, {"id": number, "state": state, "decided": decided, **about})
+        for of, number, began, ended, outcome, status, code in [
+            (1, 2, at[3], None, "interrupted", None, None),
+            (1, 1, at[1], at[2], "retried", 500, "E"),
+            (3, 1, at[4], None, None, None, None),
+        ]:
+            told = {"began": began, "ended": ended, "outcome": outcome, "status": status, "code": code}
+            connection.execute(attempt, {"of": of, "number": number, **told})
+        before = connection.execute(text(_SHOWN)).all()
+        migrate(connection, "head")
+        assert (verify(connection).problems, verify(connection).last.number) == ((), 3)
+        lines = [(line["campaign"], line["outcome"]) for line in audit_lines(connection, AuditFilter(rule="\u017c"))]
+        assert lines == [(1, "retried"), (2, "skipped"), (1, "interrupted"), (3, "under way")]
+        assert connection.execute(text(_SHOWN)).all() == before
+        migrate(connection, "0007", command.downgrade)
+        assert connection.execute(text(_SHOWN)).all() == before
+
+
+_SHOWN = (
+    "SELECT due_at, started_at, account, campaign, campaign_name, action, CAST(rules AS text), attempt, outcome,"
+    " http_status, error, reason, late_by_seconds, duration_ms FROM audit ORDER BY started_at"
+)
 
 
 def test_a_ledger_of_a_newer_version_is_refused_with_what_to_do(database: Database) -> None:

@@ -24,7 +24,8 @@ from scheduler.cli.init.keys import Key, Keyring
 from scheduler.clock import utc_now
 from scheduler.errors import CurfewError, WrongUse, reason
 from scheduler.first_file import KEY_NAME, VARIABLE, FirstFile, KeyPlace, text_of
-from scheduler.settings import DEFAULT_FILE, Environment, load
+from scheduler.glance import DEFAULT_FILE
+from scheduler.settings import Environment, load
 from scheduler.texts import printable
 from scheduler.writing import write_whole
 from scheduler.zonedata import use_newest
