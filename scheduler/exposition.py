@@ -39,7 +39,7 @@ class Exposition:
         self.tally = Tally()
         self.fault: Callable[[], str | None] = lambda: None
         self._is_dry_run = is_dry_run
-        self._idle: Subject = StandingBy(settings, lambda: self.fault())
+        self._idle = StandingBy(settings.document.listen, lambda: self.fault())
         self._subject: Subject = self._idle
         self._look = self._idle.look()
         self._has_changed = asyncio.Event()
@@ -56,7 +56,7 @@ class Exposition:
         try:
             yield
         finally:
-            self._subject = self._idle
+            self._idle.listen, self._subject = daemon.listen, self._idle
             counting.cancel()
             await asyncio.wait([counting])
 

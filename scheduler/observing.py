@@ -18,7 +18,6 @@ from scheduler.ledger.counts import Counts, counts
 from scheduler.ledger.database import Writer
 from scheduler.ledger.lives import LATE
 from scheduler.pulse import Pulse
-from scheduler.settings import Settings
 from scheduler.standing import names_text
 from scheduler.texts import brief
 from scheduler.watchdog import LONGEST_SILENCE
@@ -78,16 +77,14 @@ class Subject(Protocol):
 
 
 class StandingBy:
-    """A process whose daemon doesn't work yet, or not any more; `fault` says why it couldn't, None where it may."""
+    """A process whose daemon doesn't work yet, or not any more; `fault` says why it couldn't, None where it may.
 
-    def __init__(self, settings: Settings, fault: Callable[[], str | None]) -> None:
-        self._settings = settings
+    `listen` is as the file said that was in force last.
+    """
+
+    def __init__(self, listen: Endpoint | None, fault: Callable[[], str | None]) -> None:
+        self.listen = listen
         self._fault = fault
-
-    @property
-    def listen(self) -> Endpoint | None:
-        """As the file said at the start."""
-        return self._settings.document.listen
 
     def look(self) -> Look:
         """There's nothing to it but that it's there."""

@@ -55,11 +55,12 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-def settings_in(folder: Path, base_url: str, metrics: str | None = ANY) -> Settings:
+def settings_in(folder: Path, base_url: str, metrics: str | None = ANY, *more: str) -> Settings:
     file = folder / "curfew.yaml"
     served = [f"metrics: {{listen: '{metrics}'}}"] if metrics else []
     accounts = f"accounts: {{main: {{api_key: {KEY}, base_url: '{base_url}'}}}}"
-    file.write_text("\n".join(["timezone: Europe/Warsaw", accounts, *served, f"rules: [{weekend()}]", ""]))
+    rules = f"rules: [{', '.join([weekend(), *more])}]"
+    file.write_text("\n".join(["timezone: Europe/Warsaw", accounts, *served, rules, ""]))
     return load(file, {})
 
 
@@ -119,11 +120,11 @@ def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
 
 @asynccontextmanager
 async def living(
-    sandbox: Sandbox, folder: Path, metrics: str | None = ANY, *, at: datetime = FRIDAY
+    sandbox: Sandbox, folder: Path, metrics: str | None = ANY, *more: str, at: datetime = FRIDAY
 ) -> AsyncIterator[Running]:
     """A daemon, at first at FRIDAY, where the weekend begins."""
     ledger, clock = ledger_in(folder), Clock(at)
-    settings = settings_in(folder, sandbox.base_url, metrics)
+    settings = settings_in(folder, sandbox.base_url, metrics, *more)
     served = Exposition(settings)
     daemon = Daemon(settings, ledger, {}, now=clock, clocks=Clocks(clock), exposition=served)
     async with served.serving():
@@ -212,10 +213,13 @@ class TestMetrics:
     async def test_what_passed_while_nobody_could_act_is_counted_by_its_rule(
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
-        async with living(sandbox, tmp_path, at=FRIDAY - DAY) as daemon:
+        saturdays = "{name: saturdays, campaigns: all, pause: {on: sat}}"
+        async with living(sandbox, tmp_path, ANY, saturdays, at=FRIDAY - DAY) as daemon:
             await has_ticked(daemon, FRIDAY - DAY)
-            daemon.clock.now = MONDAY + 8 * DAY
-            await has(daemon, "curfew_missed_windows_total", "weekend", value=2)
+            daemon.clock.now = MONDAY + DAY
+            await has(daemon, "curfew_missed_windows_total", "weekend", value=1)
+            found = await daemon.metrics()
+            assert found["curfew_missed_windows_total"] == {("weekend",): 1, ("saturdays",): 1}
 
     async def test_a_file_that_is_rejected_is_told_until_it_is_right(self, daemon: Running) -> None:
         await has(daemon, "curfew_file_valid", value=1)
@@ -395,8 +399,13 @@ class TestStandingBy:
 
     async def test_the_daemon_takes_its_place_and_leaves_it(self, daemon: Running) -> None:
         await has(daemon, "curfew_at_work", value=1)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        daemon.write(f"127.0.0.1:{port}")
+        await until(lambda: listens(daemon, port), "it's at another address")
         daemon.life.cancel()
         await has(daemon, "curfew_at_work", value=0)
+        assert await listens(daemon, port), "it stays where the last file has it"
 
 
 async def listens(daemon: Running, port: int | None) -> bool:
