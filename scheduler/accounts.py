@@ -80,7 +80,7 @@ class AccountAtWork:
         self.lane.stop()
         self.wake()
 
-    async def passes(self, now: Callable[[], datetime], passed: Callable[[datetime], Awaitable[None]]) -> None:
+    async def passes(self, passed: Callable[[datetime], Awaitable[None]]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
             self.pulse.beat()
@@ -89,8 +89,7 @@ class AccountAtWork:
                 self.has_left = True
                 return
             # Before the tick says that all before it was seen to.
-            at = now()
-            await self._downtime.look(at, self.account.name)
+            at = await self._downtime.look(self.account.name)
             await self._reconciler.run(at)
             self.has_passed.set()
             await passed(at)
@@ -226,7 +225,7 @@ class Accounts:
 
     async def _life(self, one: AccountAtWork) -> None:
         lane = self._crew.begin(one.lane.run(), f"lane {one.account.name}")
-        await one.passes(self._now, self._passed)
+        await one.passes(self._passed)
         if one.has_left:
             one.lane.stop()
             await asyncio.wait([lane])

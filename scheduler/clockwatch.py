@@ -72,7 +72,7 @@ class ClockWatch:
         now: Callable[[], datetime],
         clocks: Callable[[], Reading],
         when_disturbed: Callable[[str], None],
-        look: Callable[[datetime], Awaitable[None]],
+        look: Callable[[], Awaitable[object]],
     ) -> None:
         self._writer = writer
         self._now = now
@@ -95,7 +95,7 @@ class ClockWatch:
             for each in disturbances(self._before, after):
                 await self._tell(each)
             self._before = after
-            await self._look(self._now())
+            await self._look()
 
     async def _tell(self, found: Disturbance) -> None:
         _log.warning(found.event, **found.facts)

@@ -164,9 +164,9 @@ class Daemon:
             tally.interrupted += found.interrupted
             _tell(found)
             rules = await RulesInForce.kept(self._settings, writer, self._now, dry_run=self._dry_run)
-            downtime = Downtime(writer, self.number, dry_run=self._dry_run, tally=tally)
+            downtime = Downtime(writer, self._now, self.number, dry_run=self._dry_run, tally=tally)
             downtime.use(rules.ruleset, rules.since)
-            await downtime.look(self._now())
+            await downtime.look()
             accounts = Accounts(
                 writer,
                 self._now,

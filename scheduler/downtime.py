@@ -5,7 +5,7 @@ What is wanted now is made by the next pass; what has come and gone is recorded 
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -76,8 +76,17 @@ class Downtime:
     It goes by the rules of the last `use`. A dry run counts as no daemon: it records nothing of it.
     """
 
-    def __init__(self, writer: Writer, daemon: int, *, dry_run: bool, tally: Tally | None = None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        now: Callable[[], datetime],
+        daemon: int,
+        *,
+        dry_run: bool,
+        tally: Tally | None = None,
+    ) -> None:
         self._writer = writer
+        self._now = now
         self._tally = tally or Tally()
         self._daemon = daemon
         self._dry_run = dry_run
@@ -92,29 +101,34 @@ class Downtime:
         """Go by these rules; `in_force` says since when each is as it is."""
         self._ruleset, self._in_force = ruleset, in_force
 
-    async def look(self, now: datetime, account: str | None = None) -> None:
+    async def look(self, account: str | None = None) -> datetime:
         """Somebody looks at what is due now: record what has passed since the last look, be it a daemon's before.
 
-        `account` is one whose pass follows, by this same instant. What came and went since its last pass is recorded
-        as well, however short a while that is: nobody has looked at what was due of this account meanwhile.
+        Gives the instant that it was, which is never one from before another's look. `account` is one whose pass
+        follows, by this same instant. What came and went since its last pass is recorded as well, however short a while
+        that is: nobody has looked at what was due of this account meanwhile.
 
         Where the clock was put back, what is still to come is seen to by nobody yet.
 
         Raises:
             LedgerError: the ledger can't be written; the next look will find the same.
         """
-        if self._dry_run:
-            return
         async with self._turn:
-            last = self._looked_at
-            if last is None or abs(now - last) > UNSEEN:
-                why = _NO_DAEMON if last is None else _NO_LOOK
-                missed = await self._writer.do(lambda connection: self._record(connection, last, now, why))
-                self._tell(missed)
-            if account is not None:
-                await self._look_at(account, now)
-            self._began_at = self._began_at or now
-            self._looked_at = now
+            now = self._now()
+            if not self._dry_run:
+                await self._look_back(now, account)
+            return now
+
+    async def _look_back(self, now: datetime, account: str | None) -> None:
+        last = self._looked_at
+        if last is None or abs(now - last) > UNSEEN:
+            why = _NO_DAEMON if last is None else _NO_LOOK
+            missed = await self._writer.do(lambda connection: self._record(connection, last, now, why))
+            self._tell(missed)
+        if account is not None:
+            await self._look_at(account, now)
+        self._began_at = self._began_at or now
+        self._looked_at = now
 
     async def _look_at(self, account: str, now: datetime) -> None:
         last = self._passed_at.get(account, self._began_at)

@@ -13,7 +13,9 @@ import pytest
 from freezegun import freeze_time
 
 from rules.ruleset import Action, Edge, Ruleset, Subject
-from scheduler.ledger import work
+from scheduler.alerts.concerns import ABOUT, Concern, Kind
+from scheduler.alerts.stock import compare
+from scheduler.ledger import concerns, work
 from scheduler.ledger.database import Database
 from scheduler.ledger.lives import LATE
 from scheduler.ledger.lock import Lock
@@ -460,3 +462,35 @@ def test_where_the_output_has_only_ascii_the_marks_are_others(folder: Path, ledg
     assert done.stdout.startswith("x not running, and never was\n")
     assert "    -> start it" in done.stdout
     assert "\x1b" not in done.stdout, "colours are for terminals"
+
+
+def test_what_the_daemon_has_found_besides_is_there_with_what_to_do(
+    curfew: Curfew, folder: Path, alive: Database
+) -> None:
+    """What the ledger's own rows say better isn't said twice."""
+    hanging = Concern(kind=Kind.HANGS, subject="lane main", text="lane main", since=FRIDAY)
+    missed = Concern(kind=Kind.WINDOW_MISSED, subject="w", text="nights: Thu 18:00 until Fri 08:00", since=FRIDAY)
+    failing = Concern(kind=Kind.PAUSE_FAILING, subject="main/7", text="main/7: try again", since=FRIDAY)
+    changes = compare([], [hanging, missed, failing], FRIDAY)
+    with alive.writing() as connection:
+        concerns.record(connection, changes, FRIDAY)
+    (answer,) = curfew.rows("status", folder)
+    assert [(each["what"], each["since"]) for each in answer["wrong"]] == [
+        ("a part of the daemon hangs", f"{FRIDAY:%Y-%m-%dT%H:%M:%SZ}"),
+        ("a quiet window was missed", None),
+    ]
+    shown = curfew("status", cwd=folder).stdout
+    assert "2 things need you" in shown
+    assert "nights: Thu 18:00 until Fri 08:00" in shown
+    assert ABOUT[Kind.HANGS].advice.split()[0] in shown
+
+
+def test_what_a_daemon_has_found_that_lives_no_more_is_not_said_of_it(
+    curfew: Curfew, folder: Path, ledger: Database
+) -> None:
+    run(ledger, tick=FRIDAY, stopped=FRIDAY)
+    hanging = Concern(kind=Kind.HANGS, subject="lane main", text="lane main", since=FRIDAY)
+    with ledger.writing() as connection:
+        concerns.record(connection, compare([], [hanging], FRIDAY), FRIDAY)
+    (answer,) = curfew.rows("status", folder)
+    assert [each["what"] for each in answer["wrong"]] == ["the daemon was stopped"]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rules.ruleset import Edge, Ruleset, Subject
 from scheduler.cli import options
+from scheduler.ledger.concerns import open_concerns
 from scheduler.ledger.database import Database
 from scheduler.ledger.files import FileInForce, RejectedFile, file_in_force, rejected_file
 from scheduler.ledger.lives import LATE
@@ -39,6 +40,8 @@ class Facts:
     held: Sequence[Mapping[str, Any]]
     left: Sequence[Mapping[str, Any]]
     failing: Sequence[Mapping[str, Any]]
+    # What the daemon itself has found to need a person, if it lives.
+    concerns: Sequence[Mapping[str, Any]] = ()
 
     @property
     def last_tick_at(self) -> datetime | None:
@@ -70,13 +73,15 @@ def read(settings: Settings | None, url: str, now: datetime) -> Facts:
         held, left = held_campaigns(connection), left_campaigns(connection)
         failing = failing_changes(connection, now)
         overrides = overrides_in_mind(connection, now)
+        concerns = open_concerns(connection)
     sharing = who_works_on(ledger)
+    is_alive = sharing.holder is not None
     ruleset = options.overridden_by(settings, overrides) if settings else None
     return Facts(
         now=now,
         settings=settings,
         daemon=daemon,
-        is_alive=sharing.holder is not None,
+        is_alive=is_alive,
         is_shared=ledger.server is not None,
         standing_by=[_where(each) for each in sharing.standing_by],
         file=file,
@@ -85,6 +90,7 @@ def read(settings: Settings | None, url: str, now: datetime) -> Facts:
         held=[_with_end(each, ruleset, now) for each in held],
         left=left,
         failing=failing,
+        concerns=concerns if is_alive else (),
     )
 
 

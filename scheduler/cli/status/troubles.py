@@ -7,6 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
+from scheduler.alerts.concerns import ABOUT, Kind
 from scheduler.cli import output
 from scheduler.cli.status.facts import Facts
 
@@ -28,17 +29,20 @@ class Trouble:
     details: Sequence[str] = ()
 
 
+# What the ledger's own rows say, and newer ones than the daemon's last look.
+_SAID: Final = {
+    *(Kind.PAUSE_FAILED, Kind.PAUSE_FAILING, Kind.RESUME_FAILING),
+    *(Kind.FILE_REJECTED, Kind.LEFT_PAUSED),
+}
 _Row = Mapping[str, Any]
 _Names = Callable[[Sequence[_Row]], str]
 
 
 def troubles(facts: Facts, *, most_named: int | None = None) -> list[Trouble]:
-    """All of them, the worst first; of many campaigns in one, only some are named (None: all).
-
-    This is where whatever else is known to be wrong joins: what the ledger keeps of a daemon's own concerns, for one.
-    """
+    """All of them, the worst first; of many campaigns in one, only some are named (None: all)."""
     names = partial(_names, most=most_named)
-    return [*_life(facts), *_keys(facts), *_failing(facts, names), *_file(facts), *_left(facts, names)]
+    known = [*_life(facts), *_keys(facts), *_failing(facts, names), *_file(facts), *_left(facts, names)]
+    return [*known, *_concerns(facts)]
 
 
 def _life(facts: Facts) -> Iterator[Trouble]:
@@ -113,6 +117,25 @@ def _left(facts: Facts, names: _Names) -> Iterator[Trouble]:
             since=min(each["since"] for each in facts.left),
             details=[f"{names(group)}: {why}" for why, group in _by(facts.left, lambda left: str(left["because"]))],
             to_do="look at each in Woodpecker, and resume it there; it's forgotten here then",
+        )
+
+
+def _concerns(facts: Facts) -> Iterator[Trouble]:
+    """What else the daemon has found, and alerts tell of."""
+    refused = {each["account"] for each in facts.failing if each["http_status"] in _KEY_REFUSED}
+    others = [
+        each
+        for each in facts.concerns
+        if each["kind"] not in _SAID and not (each["kind"] == Kind.KEY_REFUSED and each["subject"] in refused)
+    ]
+    for kind, rows in _by(others, lambda concern: str(concern["kind"])):
+        about = ABOUT[Kind(kind)]
+        yield Trouble(
+            what=about.one if len(rows) == 1 else about.many.format(len(rows)),
+            # What has happened says itself when that was.
+            since=None if about.is_moment else min(each["since"] for each in rows),
+            details=[each["text"] for each in rows],
+            to_do=about.advice,
         )
 
 
