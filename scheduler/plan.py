@@ -300,11 +300,16 @@ def _last_pause(situation: Situation, pauses: Sequence[Known]) -> Known | None:
     clock was put back; one that was only recorded later was for an earlier window than a pause that was first a miss.
     """
     paused = [each for each in pauses if each.state is State.SUCCEEDED]
-    resumed = [each for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED]
+    resumed = [each for each in situation.known if each.action is Action.RESUME and _may_have_given_back(each)]
     last = max(reversed(paused), key=lambda each: each.number, default=None)
     if last is None or any(last.number <= each.number and last.due_at <= each.due_at for each in resumed):
         return None
     return last
+
+
+def _may_have_given_back(resume: Known) -> bool:
+    """Whether it has run its campaign, as far as anybody knows: where its answer was lost, it may have."""
+    return resume.state is State.SUCCEEDED or resume.may_have_acted
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:

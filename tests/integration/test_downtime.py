@@ -396,6 +396,19 @@ class TestLateResume:
         assert lives.reasons()[-1] == "a quiet window has begun"
         assert len(lives.read(select(custody))) == 2
 
+    async def test_what_ran_by_a_resume_without_an_answer_is_paused_again_where_the_window_was_made_longer(
+        self, lives: Lives
+    ) -> None:
+        """It isn't taken for what a person has resumed."""
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="drop_after", call="run"))
+        await lives.live(MONDAY)
+        assert lives.statuses() == ["RUNNING", "RUNNING"]
+        lives.sandbox.clear_faults()
+        lives.write(weekend().replace("Mon 08:00", "Tue 08:00"))
+        await lives.live(MONDAY + HOUR)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+
     async def test_nor_is_a_pause_tried_again_whose_window_was_cut_off_meanwhile(self, lives: Lives) -> None:
         lives.sandbox.add_fault(Fault(effect="status", call="pause", status=503))
         await lives.live(FRIDAY)

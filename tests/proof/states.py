@@ -36,7 +36,7 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
-    return was_paused or not _was_listed_since(evidence, key, last)
+    return was_paused or not _was_listed_since(evidence, key, last, look)
 
 
 def _is_not_yet_again(evidence: Evidence, failed: IntentRow, look: Look) -> bool:
@@ -59,9 +59,10 @@ def _was_resumed_after(evidence: Evidence, pauses: Sequence[IntentRow], changes:
     )
 
 
-def _was_listed_since(evidence: Evidence, key: Key, change: Change) -> bool:
+def _was_listed_since(evidence: Evidence, key: Key, change: Change, look: Look) -> bool:
     looks = evidence.replay.seen(key, 0, evidence.history.calls[-1].sequence + 1 if evidence.history.calls else 0)
-    return any(each.call.call == "list" and change.until < each.call.received_at for each in looks)
+    lists = (each.call for each in looks if each.call.call == "list")
+    return any(change.until < each.received_at and (each.answered_at or look.at) < look.at for each in lists)
 
 
 def _was_refused(evidence: Evidence, row: IntentRow) -> bool:

@@ -555,6 +555,18 @@ def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
     return story.settle(27)
 
 
+def a_person_who_resumes_it_before_a_look_and_a_list_after_it() -> Story:
+    story = Story(quiet(10, 20, is_enforced=True))
+    story.pause(10, 20)
+    story.call("list", 11)
+    story.person(14, RUNNING)
+    story.call("list", 14.5, status=500, acts=False)
+    story.settle(15)
+    story.call("list", 16)
+    story.owes(story.pause(16.1, 20))
+    return story.settle(17)
+
+
 def a_clock_that_is_put_back_after_a_failure() -> Story:
     story = Story(WINDOW)
     story.call("list", 9)
@@ -633,6 +645,7 @@ GOOD = [
     a_clock_that_is_put_back_into_the_window,
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
+    a_person_who_resumes_it_before_a_look_and_a_list_after_it,
     a_clock_that_is_put_back_after_a_failure,
     a_rule_without_a_resume_that_was_there_too_late,
     a_person_who_resumed_and_a_clock_that_is_put_back_twice,

@@ -273,6 +273,14 @@ class TestPauseOnRecord:
         records = (known(State.SUCCEEDED), known(state, FRIDAY + HOUR, Action.RESUME, SATURDAY))
         assert planned(WEEKEND, SATURDAY, "RUNNING", *records) == []
 
+    @pytest.mark.parametrize("state", [State.WAITING, State.FAILED, State.MISSED, State.SKIPPED])
+    def test_what_a_resume_of_ours_may_have_given_back_is_paused_again(self, state: State) -> None:
+        """Its answer was lost, and then the window was made longer, or the clock was put back into it."""
+        resumed = known(state, FRIDAY + HOUR, Action.RESUME, SATURDAY, may_have_acted=True)
+        *_, step = planned(WEEKEND, SATURDAY - HOUR, "RUNNING", known(State.SUCCEEDED), resumed, custody=held())
+        assert isinstance(step, Due)
+        assert (step.intent.action, step.intent.owes_resume) == (Action.PAUSE, True)
+
     def test_it_is_left_running_for_the_rest_of_the_window(self) -> None:
         assert planned(WEEKEND, SATURDAY, "RUNNING", known(State.SUCCEEDED)) == []
 

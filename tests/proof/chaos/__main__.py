@@ -4,6 +4,7 @@ import argparse
 import pickle
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.again:
         return _check_again(chosen.again)
+    # Whoever ends the run ends its processes with it, and its disk.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     print(f"seed {seed}: repeat it with `make chaos SEED={seed}`", flush=True)
     folder, began = Path(tempfile.mkdtemp(prefix="curfew-chaos-")), time.monotonic()

@@ -135,15 +135,23 @@ class Run:
         """Round after round, to the last look."""
         self._sandbox.ask("PUT", "latency", {"seconds": LATENCY})
         self._versions.write(self._first_file())
-        unsettled: str | None = None
+        try:
+            unsettled = self._rounds()
+            self._daemon.stop()
+        finally:
+            # Also where somebody has cut the run off.
+            self._daemon.kill()
+        return self._played(unsettled)
+
+    def _rounds(self) -> str | None:
+        """As many as it takes; gives what didn't settle."""
         try:
             while len(self._looks) < self._scale.rounds or self._number_killed() < self._scale.kills:
                 self._round(len(self._looks))
         except NotSettledError as error:
-            unsettled = str(error)
             self._looks.append(self._snapshot())
-        self._daemon.stop()
-        return self._played(unsettled)
+            return str(error)
+        return None
 
     def _first_file(self) -> RuleFile:
         url = self._sandbox.base_url
