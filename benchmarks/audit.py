@@ -1,22 +1,20 @@
-"""How fast `curfew audit` finds lines among a million and ten millions, beside plain `sqlite3`: all in this one run.
+"""How fast `curfew audit` finds lines among a million and ten millions, beside plain SQLite: all in this one run.
 
-    make benchmark            (or: python -m benchmarks.audit --rows 20000, for a small run of seconds)
+    make benchmark            (or: python -m benchmarks.audit --quick, for a small run of seconds)
 
-The ledgers are made by Curfew's own migrations, filled with two years of 1,000 campaigns under 50 rules of 10 accounts,
-their record of outcomes linked by its hashes, in a temporary folder: 1.1 GB for each million. Of times that are measured
-again and again the best counts.
+The ledgers are made by Curfew's own migrations, and filled with two years of 1,000 campaigns of 10 accounts under 50
+rules, their record linked by its hashes: 1 GB for each million, in a temporary folder. Of what is measured again and
+again, the best counts.
 
-(a) a filtered query, from the connection to the lines, with the newest 500 or with all of them
+(a) a filtered query: the newest 500 lines, and all of them
     against Python's `sqlite3` module with the same SQL on the same file
-(b) the whole command, as typed
-    against a Python that only imports the libraries that it uses
-(c) the whole command on the ledger with ten times as many attempts
-    against (b)'s bound
-(d) `curfew audit --verify`, and what it costs the daemon to record an outcome
+(b) the whole command, as it's typed
+    against a Python that imports what the command has imported of others, and ends
+(c) both once more, with ten times as many attempts: at most twice what (b) may take
+(d) what it takes to record how an attempt ended, and to verify the record
 """
 
 import argparse
-import os
 import sqlite3
 import subprocess
 import sys
@@ -36,24 +34,29 @@ from scheduler import schema
 from scheduler.ledger import chain
 from scheduler.ledger.audit import AuditFilter, recorded, recorded_rows
 from scheduler.ledger.database import Database
+from scheduler.ledger.verification import verify
 
 QUERY_BOUND, COMMAND_BOUND, GROWTH_BOUND = 1.5, 1.5, 2.0
-# What `curfew audit` imports of others; a test holds it to what is there after it has run.
-LIBRARIES = (
-    "click",
-    "rich.console",
-    "rich.text",
-    "sqlalchemy",
-    "sqlalchemy.dialects.sqlite",
-    "yaml",
-    "tzdata",
-    "cronsim",
-)
+# Prints what is imported of others when the command has run, in the order in which it was.
+_IMPORTED = """
+import io, sys
+from scheduler.cli import perform
+shown, sys.stdout = sys.stdout, io.StringIO()
+perform(sys.argv[1:])
+print(*(name for name in sys.modules if name.partition(".")[0] not in {"scheduler", "rules", "__main__"}), file=shown)
+"""
+_IMPORT = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
+_FILE = """\
+timezone: Europe/Warsaw
+accounts: {main: {api_key: x}}
+rules: [{name: weekend, campaigns: all, pause: {on: weekends}}]
+"""
 END = datetime(2026, 11, 27, 16, tzinfo=UTC)
 SPAN = timedelta(days=730)
 ACCOUNTS, CAMPAIGNS, RULES = 10, 1_000, 50
 _AT_ONCE = 50_000
 _SHOWN = 500
+_ENDED = 9_000
 
 Row = tuple[str, str, str, str, str]
 
@@ -64,6 +67,11 @@ class Asked:
 
     options: tuple[str, ...]
     chosen: AuditFilter
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves so few lines that one would have all of them."""
+        return bool(self.chosen.campaign or self.chosen.since or self.chosen.outcome or self.chosen.rule)
 
 
 WAYS = (
@@ -76,7 +84,7 @@ WAYS = (
     Asked(("--outcome", "failed", "--account", "account-3"), AuditFilter(outcome="failed", account="account-3")),
     Asked(("--since", "2026-11-20T16:00Z"), AuditFilter(since=END - timedelta(days=7))),
     Asked(
-        ("--since", "2025-06-01Z", "--until", "2025-06-08Z", "--rule", "rule-7"),
+        ("--rule", "rule-7", "--since", "2025-06-01T00:00Z", "--until", "2025-06-08T00:00Z"),
         AuditFilter(since=datetime(2025, 6, 1, tzinfo=UTC), until=datetime(2025, 6, 8, tzinfo=UTC), rule="rule-7"),
     ),
 )
@@ -89,7 +97,7 @@ def text(instant: datetime) -> str:
 
 def outcomes(count: int) -> Iterator[tuple[Any, ...]]:
     """So many outcomes, but for their version and the hash of the one before, with what is the intent's own."""
-    step = SPAN / count
+    step = SPAN / max(count, 1)
     for number in range(1, count + 1):
         began = END - SPAN + number * step
         campaign = (number * 7919) % CAMPAIGNS
@@ -99,10 +107,14 @@ def outcomes(count: int) -> Iterator[tuple[Any, ...]]:
         failed = ("UNKNOWN", "Unknown error") if outcome in {"retried", "failed"} else (None, None)
         is_call = outcome != "skipped"
         yield (
-            *(number, number, f"account-{campaign % ACCOUNTS}", 1_000_000 + campaign, action, due, (rule,)),
+            *(number, number, _account(campaign), 1_000_000 + campaign, action, due, (rule,)),
             *(1 if is_call else None, text(began), ended if is_call else None, outcome, status, *failed),
             f"{rule}: Fri 17:00 until Mon 08:00" if is_call else "already paused",
         )
+
+
+def _account(campaign: int) -> str:
+    return f"account-{campaign % ACCOUNTS}"
 
 
 def _end_of(number: int) -> tuple[str, int | None]:
@@ -150,21 +162,20 @@ def _fill(connection: sqlite3.Connection, count: int) -> None:
             linked.append(values)
             previous = chain.digest(values)
         _insert(connection, linked)
-    connection.execute("INSERT INTO chain VALUES ('head', ?, ?, NULL)", (count, previous))
+    if count:
+        connection.execute("INSERT INTO chain VALUES ('head', ?, ?, NULL)", (count, previous))
     connection.execute("COMMIT")
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     as_stored = [(*row[:8], f'["{row[8][0]}"]', *row[9:]) for row in rows]
-    connection.executemany(
-        f"INSERT INTO outcomes ({', '.join(chain.FIELDS)}) VALUES ({', '.join('?' * len(chain.FIELDS))})", as_stored
-    )
+    connection.executemany(chain._ADD, as_stored)
     by_rule = ((row[8][0], row[10], row[1]) for row in rows)
     connection.executemany("INSERT INTO outcome_rules VALUES (?, ?, ?)", by_rule)
     # In the same order as the columns of the tables are.
     connection.executemany(
-        "INSERT INTO intents (id, account, campaign, action, due_at, expires_at, rules, because, state, reason, attempts,"
-        " recorded_at, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO intents (id, account, campaign, action, due_at, expires_at, rules, because, state, reason,"
+        " attempts, recorded_at, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (*row[3:8], row[7], stored[8], row[16], row[12], row[16], row[9] or 0, row[7], None if row[9] else row[10])
             for row, stored in zip(rows, as_stored, strict=True)
@@ -177,16 +188,6 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> 
     )
 
 
-def best(measured: Callable[[], object], times: int) -> float:
-    """The shortest of so many times that it takes, in seconds."""
-    found = []
-    for _ in range(times):
-        before = time.perf_counter()
-        measured()
-        found.append(time.perf_counter() - before)
-    return min(found)
-
-
 def as_sent(chosen: AuditFilter, newest: int | None) -> tuple[str, list[Any]]:
     """The SQL of a filtered query as SQLite is given it, and its values."""
     query = recorded("sqlite", chosen.given, chosen.sharpest, is_limited=newest is not None)
@@ -196,46 +197,82 @@ def as_sent(chosen: AuditFilter, newest: int | None) -> tuple[str, list[Any]]:
     return str(compiled), [text(each) if isinstance(each, datetime) else each for each in given]
 
 
-def queries(ledger: Database, count: int) -> Iterator[Row]:
+def queries(ledger: Database, count: int, times: int) -> Iterator[Row]:
     """(a)"""
     for newest in (_SHOWN, None):
         for asked in WAYS:
-            if newest is None and asked.chosen == AuditFilter():
-                continue
-            sql, values = as_sent(asked.chosen, newest)
-            with closing(sqlite3.connect(ledger.path)) as plain:
-                number = len(plain.execute(sql, values).fetchall())
-                theirs = best(lambda: plain.execute(sql, values).fetchall(), 9)
-            with ledger.reading() as connection:
-                ours = best(lambda: list(recorded_rows(connection, asked.chosen, newest=newest)), 9)
-            what = f"{' '.join(asked.options) or 'all'}, {number:,} lines of {count:,}"
-            yield _bounded("(a) a query", what, ours, theirs, QUERY_BOUND)
+            if newest is not None or asked.is_narrow:
+                of = f"{' '.join(asked.options) or 'no filter'}: {{}} of {count:,}"
+                yield _query(ledger, asked.chosen, newest, of, times)
 
 
-def commands(ledger: Database, count: int, folder: Path, letter: str, bound: float) -> Iterator[Row]:
-    """(b) and (c)"""
-    file = folder / "curfew.yaml"
-    file.write_text("timezone: Europe/Warsaw\naccounts: {main: {api_key: x}}\nrules: []\n")
-    imports = [sys.executable, "-c", f"import {', '.join(LIBRARIES)}"]
-    curfew = [
-        str(Path(sys.executable).parent / "curfew"),
-        "audit",
-        "--config",
-        str(file),
-        "--database",
-        f"sqlite:///{ledger.path}",
-    ]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    run = lambda command: subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: E731
-    least = best(lambda: run(imports), 15)
-    yield f"({letter}) the imports alone", f"{len(LIBRARIES)} libraries", f"{least * 1000:.0f} ms", "", ""
-    for form in ("table", "csv"):
-        for asked in WAYS:
-            if form == "csv" and asked.chosen.campaign is None:
-                continue
-            command = [*curfew, *asked.options, *(("--format", form) if form != "table" else ())]
-            what = f"curfew audit {' '.join(command[6:])}".strip()
-            yield _bounded(f"({letter}) {count:,}", what, best(lambda: run(command), 9), least, bound)
+def _query(ledger: Database, chosen: AuditFilter, newest: int | None, of: str, times: int) -> Row:
+    sql, values = as_sent(chosen, newest)
+    with closing(sqlite3.connect(ledger.path)) as plain, ledger.reading() as connection:
+        found = plain.execute(sql, values).fetchall()
+        # One after the other, so that what else the machine does is the same for both.
+        pairs = [
+            (
+                taken(lambda: list(recorded_rows(connection, chosen, newest=newest))),
+                taken(lambda: plain.execute(sql, values).fetchall()),
+            )
+            for _ in range(times)
+        ]
+    ours, theirs = (min(each) for each in zip(*pairs, strict=True))
+    return _bounded("a query", of.format(f"{len(found):,}"), ours, theirs, QUERY_BOUND)
+
+
+def commands(ledger: Database, count: int, bound: float, times: int) -> Iterator[Row]:
+    """(b)"""
+    with tempfile.TemporaryDirectory(prefix="curfew-benchmark-") as folder:
+        file = Path(folder, "curfew.yaml")
+        file.write_text(_FILE)
+        arguments = ["audit", "--config", str(file), "--database", f"sqlite:///{ledger.path}"]
+        used = output_of([sys.executable, "-c", _IMPORTED, *arguments]).split()
+        imports = [sys.executable, "-c", _IMPORT, *used]
+        yield "what is imported", f"{len(used)} modules of others", "", "", ""
+        curfew = [str(Path(sys.executable).parent / "curfew"), *arguments]
+        for form in ("table", "csv"):
+            for asked in WAYS:
+                if form == "table" or asked.chosen.campaign:
+                    yield _command([*curfew, *asked.options, "--format", form], imports, count, bound, times)
+
+
+def _command(command: Sequence[str], imports: Sequence[str], count: int, bound: float, times: int) -> Row:
+    pairs = [(taken(lambda: output_of(command)), taken(lambda: output_of(imports))) for _ in range(times)]
+    ours, least = (min(each) for each in zip(*pairs, strict=True))
+    return _bounded(f"curfew audit, {count:,}", " ".join(command[6:]), ours, least, bound)
+
+
+def recording(ledger: Database, count: int) -> Iterator[Row]:
+    """(d)"""
+    entries = [chain.Entry(*entry) for entry in islice(map(_entry_of, outcomes(count)), _ENDED)]
+    with tempfile.TemporaryDirectory(prefix="curfew-benchmark-") as folder:
+        fresh = make(Path(folder), 0)
+        with fresh.writing() as connection:
+            seconds = taken(lambda: [chain.append(connection, entries[at : at + 30]) for at in range(0, _ENDED, 30)])
+    yield "to record an outcome", f"{_ENDED:,}, 30 at a time", f"{seconds / _ENDED * 1e6:.1f} µs", "", ""
+    with ledger.reading() as connection:
+        seconds = taken(lambda: verify(connection))
+    yield "to verify the record", f"{count:,} outcomes", f"{seconds:.1f} s", f"{seconds / count * 1e6:.1f} µs each", ""
+
+
+def _entry_of(row: tuple[Any, ...]) -> Iterator[Any]:
+    """The values of an outcome as they are recorded."""
+    for name, value in zip(chain.FIELDS[3:], row[1:], strict=True):
+        yield datetime.fromisoformat(value) if name.endswith("_at") and value else value
+
+
+def taken(measured: Callable[[], object]) -> float:
+    """How many seconds it takes."""
+    before = time.perf_counter()
+    measured()
+    return time.perf_counter() - before
+
+
+def output_of(command: Sequence[str]) -> str:
+    """What a command prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 -- our own
 
 
 def _bounded(what: str, of: str, seconds: float, least: float, bound: float) -> Row:
@@ -250,37 +287,39 @@ def _bounded(what: str, of: str, seconds: float, least: float, bound: float) -> 
     )
 
 
+def measure(ledger: Database, count: int, bound: float, only: str, times: int) -> Iterator[Row]:
+    """The chosen measurements on one ledger."""
+    if "a" in only:
+        yield from queries(ledger, count, times)
+    if "b" in only:
+        yield from commands(ledger, count, bound, times)
+    if "d" in only:
+        yield from recording(ledger, count)
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description="How fast the audit log is.")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="how many attempts; (c) has ten times as many")
-    parser.add_argument("--keep", type=Path, help="keep the ledgers in this folder, and take those that are there")
+    parser.add_argument("--quick", action="store_true", help="a small run, to see that it works")
     parser.add_argument("--only", default="abcd", help="some of the measurements, by their letters")
+    parser.add_argument("--keep", type=Path, help="keep the ledgers in this folder, and take those that are there")
     chosen = parser.parse_args()
-    print("| what | of what | result | ratio | bound |\n|---|---|---|---|---|")
+    count, times = (2_000, 2) if chosen.quick else (1_000_000, 9)
     with tempfile.TemporaryDirectory(prefix="curfew-benchmark-") as temporary:
         folder = chosen.keep or Path(temporary)
-        for letters, count in (("abd", chosen.rows), ("c", 10 * chosen.rows)):
-            if not set(letters) & set(chosen.only):
-                continue
-            there = folder / f"curfew-{count}.db"
-            ledger = Database(f"sqlite:///{there}") if there.exists() else make(folder, count)
-            for row in _measured(ledger, count, Path(temporary), letters, chosen.only):
+        print("| what | of what | result | ratio | bound |\n|---|---|---|---|---|")
+        runs = [(count, COMMAND_BOUND, chosen.only)]
+        if "c" in chosen.only:
+            runs.append((10 * count, COMMAND_BOUND * GROWTH_BOUND, "ab"))
+        for number, bound, only in runs:
+            for row in measure(ledger_of(folder, number), number, bound, only, times):
                 print(f"| {' | '.join(row)} |", flush=True)
 
 
-def _measured(ledger: Database, count: int, folder: Path, letters: str, only: str) -> Iterator[Row]:
-    for letter in letters:
-        if letter not in only:
-            continue
-        match letter:
-            case "a":
-                yield from queries(ledger, count)
-            case "b":
-                yield from commands(ledger, count, folder, "b", COMMAND_BOUND)
-            case "c":
-                yield from queries(ledger, count)
-                yield from commands(ledger, count, folder, "c", COMMAND_BOUND * GROWTH_BOUND)
+def ledger_of(folder: Path, count: int) -> Database:
+    """The ledger of so many outcomes in a folder, made unless it's there."""
+    path = folder / f"curfew-{count}.db"
+    return Database(f"sqlite:///{path}") if path.exists() else make(folder, count)
 
 
 if __name__ == "__main__":

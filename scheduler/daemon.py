@@ -25,7 +25,7 @@ from scheduler.exposition import Exposition
 from scheduler.exposure import exposed_keys
 from scheduler.in_force import InForce, RulesInForce, make_room
 from scheduler.jobs import Jobs
-from scheduler.ledger import work
+from scheduler.ledger import chain, work
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.lives import crashes, last_tick
 from scheduler.ledger.records import FILE_LOADED, Custody
@@ -198,8 +198,9 @@ class Daemon:
             await stack.enter_async_context(self._exposition.of(AtWork(parts, writer, self._now)))
             await self._calm_down(found.crashes)
             await self._work(parts, writer)
-            await writer.do(self._record_end)
-        _log.info("daemon stopped", why=self._why())
+            head = await writer.do(self._record_end)
+        # In the log, it's kept apart from the ledger: what it was then can't be written anew unseen.
+        _log.info("daemon stopped", why=self._why(), **({"head": str(head)} if head else {}))
         if writer.fault is not None:
             raise LedgerError(f"{writer.fault}; what was done since it began to fail is in the log only")
         return exit_code(self._signal)
@@ -335,8 +336,9 @@ class Daemon:
                     await self._stop.wait()
             await parts.look_for_exceptions()
 
-    def _record_end(self, connection: Connection) -> None:
+    def _record_end(self, connection: Connection) -> chain.Link | None:
         work.record_stop(connection, self.number, self._now(), self._why())
+        return chain.head(connection)
 
 
 def _collect_rarely() -> None:

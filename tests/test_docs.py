@@ -23,6 +23,7 @@ from scheduler.alerts.concerns import ABOUT, Kind
 from scheduler.ledger.records import Outcome, State
 from tests.acceptance.processes import KEY, SandboxProcess, environment, sandbox_process, wait_until
 from tests.readme import ROOT, block_with, blocks, commands
+from tests.scheduler_fakes import ledger_in
 from tests.systemd.scores import OURS, score
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -222,6 +223,19 @@ def test_the_example_file_is_right_and_uses_the_whole_language() -> None:
     for part in (Document, Account, CalendarSpec, CampaignsSpec, MetricsSpec, Rule, Entry):
         for name, field in part.model_fields.items():
             assert re.search(rf"\b{field.alias or name}:", content), f"{field.alias or name} isn't shown"
+
+
+def test_the_queries_of_the_operator_are_right(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(ledger_in(tmp_path).path)) as connection:
+        statements = [
+            each for block in blocks("sql", "docs/operations.md") for each in block.split(";") if each.strip()
+        ]
+        for each in statements:
+            assert connection.execute(each).fetchall() == []
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(audit)")]
+    assert len(statements) == 3
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8").partition("### In SQL")[2].partition("```sql")[0]
+    assert set(columns) <= set(re.findall(r"`(\w+)`", text))
 
 
 def test_the_sandbox_starts_as_the_readme_says(tmp_path: Path) -> None:

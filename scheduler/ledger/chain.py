@@ -28,7 +28,6 @@ FIELDS: Final = (
     *("attempt", "started_at", "finished_at", "outcome", "http_status", "error_code", "error_message", "reason"),
 )
 _RULES: Final = FIELDS.index("rules")
-_STARTED_AT: Final = FIELDS.index("started_at")
 # What the first row carries.
 _NOTHING: Final = "0" * 64
 _HEAD: Final = "head"
@@ -37,7 +36,13 @@ _START: Final = "start"
 _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 # With values as they are hashed, so that they needn't be converted once more.
 _RAW: Final = table("outcomes", *(column(name) for name in FIELDS))
-_ADD: Final = insert(_RAW)
+# By the driver itself: SQLAlchemy would take longer than the database.
+_ADD: Final = """
+INSERT INTO outcomes (version, number, previous_hash, intent_id, account, campaign, action, due_at, rules,
+                      attempt, started_at, finished_at, outcome, http_status, error_code, error_message, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""".strip()
+_ADD_RULES: Final = "INSERT INTO outcome_rules (rule, started_at, number) VALUES (?, ?, ?)"
+_MARKS: Final = {"sqlite": "?", "postgresql": "%s"}
 # The driver of PostgreSQL would make a list of the rules by itself.
 _ROWS: Final = select(*(cast(_RAW.c[name], Text) if name == "rules" else _RAW.c[name] for name in FIELDS))
 _KEPT: Final = select(chain.c.number, chain.c.hash).where(chain.c.name == bindparam("which"))
@@ -48,7 +53,9 @@ _MOVE: Final = (
 )
 # How many rows are read at a time.
 _AT_ONCE: Final = 1000
-_ADD_RULES: Final = insert(table("outcome_rules", column("rule"), column("started_at"), column("number")))
+
+
+Row = tuple[Any, ...]
 
 
 class Entry(NamedTuple):
@@ -120,44 +127,33 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     if not entries:
         return
     known = head(connection)
-    rows, last = _linked(known or _newest(connection), entries)
-    connection.execute(_ADD, [dict(zip(FIELDS, row, strict=True)) for row in rows])
-    if named := list(_by_rule(entries, rows)):
-        connection.execute(_ADD_RULES, named)
+    added, by_rule, last = _linked(known or _newest(connection), entries)
+    mark = _MARKS[connection.dialect.name]
+    connection.exec_driver_sql(_ADD.replace("?", mark), added)
+    if by_rule:
+        connection.exec_driver_sql(_ADD_RULES.replace("?", mark), by_rule)
     if known is None:
         connection.execute(insert(chain).values(name=_HEAD, number=last.number, hash=last.hash))
     elif connection.execute(_MOVE, {"before": known.number, "to": last.number, "hash_of_it": last.hash}).rowcount != 1:
         raise LedgerError("somebody else adds outcomes to this ledger at the same time")
 
 
-def _linked(before: Link, entries: Iterable[Entry]) -> tuple[list[tuple[Any, ...]], Link]:
-    """The rows that follow, with rules as JSON, and the last of them."""
+def _linked(before: Link, entries: Iterable[Entry]) -> tuple[list[Row], list[Row], Link]:
+    """The rows that follow, with rules as JSON; a row for each of their rules; and the last of them."""
     number, previous = before
-    rows = []
+    rows: list[Row] = []
+    by_rule: list[Row] = []
     for entry in entries:
         number += 1
-        values = (VERSION, number, previous, *_plain(entry))
-        rows.append((*values[:_RULES], _rules_text(entry.rules), *values[_RULES + 1 :]))
-        previous = digest(values)
-    return rows, Link(number, previous)
-
-
-def _plain(entry: Entry) -> tuple[Any, ...]:
-    return (
-        *entry[:4],
-        _instant(entry.due_at),
-        entry.rules,
-        entry.attempt,
-        _instant(entry.started_at),
-        None if entry.finished_at is None else _instant(entry.finished_at),
-        *entry[9:],
-    )
-
-
-def _by_rule(entries: Iterable[Entry], rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    for entry, row in zip(entries, rows, strict=True):
-        for rule in dict.fromkeys(entry.rules):
-            yield {"rule": rule, "started_at": row[_STARTED_AT], "number": row[1]}
+        rules, attempt, started_at, finished_at = entry[5:9]
+        began = _instant(started_at)
+        ended = None if finished_at is None else _instant(finished_at)
+        first = (VERSION, number, previous, *entry[:4], _instant(entry.due_at))
+        rest = (attempt, began, ended, *entry[9:])
+        rows.append((*first, _rules_text(rules), *rest))
+        by_rule += [(rule, began, number) for rule in dict.fromkeys(rules)]
+        previous = digest((*first, rules, *rest))
+    return rows, by_rule, Link(number, previous)
 
 
 def digest(values: Sequence[Any]) -> str:
@@ -210,7 +206,7 @@ def _kept(connection: Connection, name: str) -> Link | None:
     return row and Link(row.number, row.hash)
 
 
-def rows(connection: Connection, first: int = 0, last: int | None = None) -> Iterator[tuple[Any, ...]]:
+def rows(connection: Connection, first: int = 0, last: int | None = None) -> Iterator[Row]:
     """The outcomes of these numbers in their order: the values of `FIELDS` as they are hashed."""
     query = _ROWS.where(_RAW.c.number >= first).order_by(_RAW.c.number)
     if last is not None:

@@ -26,7 +26,7 @@ from scheduler import in_force, watchdog
 from scheduler.daemon import Daemon, run
 from scheduler.errors import LedgerError, LedgerInUse, WrongFile
 from scheduler.jobs import Jobs
-from scheduler.ledger import database, reports, substitute, work
+from scheduler.ledger import chain, database, reports, substitute, work
 from scheduler.ledger.database import Database, Writer
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.overrides import add_override, revoke_override
@@ -175,12 +175,12 @@ class TestLife:
             "file loaded",
             "daemon stopped",
         ]
+        with daemon.ledger.reading() as connection:
+            newest, head = reports.newest_run(connection), chain.head(connection)
         assert (logs[0]["event"], logs[-1]) == (
             "daemon started",
-            {"event": "daemon stopped", "log_level": "info", "why": number.name},
+            {"event": "daemon stopped", "log_level": "info", "why": number.name, "head": str(head)},
         )
-        with daemon.ledger.reading() as connection:
-            newest = reports.newest_run(connection)
         assert newest is not None
         assert (newest.started_at, newest.last_tick_at, newest.stopped_at) == (FRIDAY, FRIDAY, FRIDAY)
 
