@@ -28,13 +28,23 @@ _ODD: Final = (
 def lay_out(folder: Path) -> Mapping[str, str]:
     """Put the good files into a folder, with all that they include; gives the environment in which they are right."""
     for file in [*GOOD.glob("*.yaml"), ROOT / "config.example.yaml"]:
-        (folder / file.name).write_bytes(file.read_bytes().replace(b"/run/keys/", b"keys/"))
+        content = file.read_bytes().replace(b"/run/keys/", b"keys/")
+        # A daemon that lives with it asks nobody but this machine.
+        (folder / file.name).write_bytes(content.replace(b"}@example.com", b"}@localhost:9"))
     (calendar,) = re.findall(r"^```ics\n(.*?)^```$", (ROOT / "docs/rules.md").read_text(), re.MULTILINE | re.DOTALL)
     (folder / "company-closures.ics").write_text(calendar)
     for name in ("keys/acme", "keys/other", "credentials/acme-key"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(KEY)
-    return {"WOODPECKER_API_KEY": KEY, "CREDENTIALS_DIRECTORY": str(folder / "credentials")}
+    for name in ("alert-url", "credentials/alert-url"):
+        (folder / name).write_text("json://localhost:9/")
+    (folder / "credentials/ping-url").write_text("http://localhost:9/")
+    return {
+        "WOODPECKER_API_KEY": KEY,
+        "CURFEW_ALERT_URL": "json://localhost:9/",
+        "PASSWORD": KEY,
+        "CREDENTIALS_DIRECTORY": str(folder / "credentials"),
+    }
 
 
 def mutant(content: bytes, other: bytes, seed: int) -> bytes:

@@ -316,7 +316,9 @@ def test_verbs_of_the_ledger_alone_answer_while_the_file_is_wrong(
     (folder / "curfew.yaml").write_text(FILE.replace("Fri 17:00", "Fry"))
     assert curfew(*verb, cwd=folder).returncode == 0
     (folder / "curfew.db").rename(folder / "other.db")
-    assert "'Fry' isn't a time" in curfew(*verb, cwd=folder).stderr
+    # `audit` doesn't even look at the rest of the file.
+    known = "there is no ledger yet" if verb == ("audit",) else "'Fry' isn't a time"
+    assert known in curfew(*verb, cwd=folder).stderr
     (folder / "copy.db").unlink(missing_ok=True)
     assert curfew(*verb, "--database", f"sqlite:///{folder}/other.db", cwd=folder).returncode == 0
 

@@ -141,7 +141,7 @@ def test_each_mutant_is_either_right_or_rejected_with_a_place(tmp_path: Path, pa
 class Calm:
     """An API that does what it's asked, and has no campaigns: mutants may name any address."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, **_: object) -> None:
         self._made = Client(account, httpx.MockTransport(lambda _: httpx.Response(httpx.codes.NO_CONTENT)))
 
     def __getattr__(self, name: str) -> Any:
