@@ -1211,7 +1211,9 @@ def after(before: Situation, steps: Sequence[Step], *, are_answered: bool) -> Si
                 records.setdefault((intent.action, intent.due_at), recorded(intent, state))
             case Due(intent):
                 state = State.SUCCEEDED if are_answered else State.WAITING
-                records.setdefault((intent.action, intent.due_at), recorded(intent, state))
+                is_void = getattr(records.get(_key(intent)), "state", State.MISSED) is State.MISSED
+                # What is due takes the place of what was missed.
+                records |= {_key(intent): recorded(intent, state)} if is_void else {}
                 if not are_answered:
                     continue
                 was_running = status == "RUNNING"
@@ -1277,7 +1279,7 @@ def test_planning_again_at_the_same_instant_finds_nothing_to_do(before: Situatio
     again = after(before, steps, are_answered=are_answered)
     on_record = {(each.action, each.due_at) for each in again.known}
     # The ledger takes each key once; a pause that failed at this very instant is tried again at the next.
-    more = [step for step in plan(again) if not (isinstance(step, Due) and _key(step.intent) in on_record)]
+    more = [step for step in plan(again) if not (isinstance(step, Due | Decided) and _key(step.intent) in on_record)]
     # What another pause waited to do has been done.
     assert [step for step in more if not (are_answered and isinstance(step, Withdraw))] == []
 
