@@ -152,6 +152,17 @@ class TestForms:
         assert curfew("audit", "--rule", "nights", cwd=folder).stdout == "nothing is on record\n"
 
 
+def test_it_pays_for_no_library_that_it_does_not_use(folder: Path, ledger: Database) -> None:
+    """Or most of its time would be theirs."""
+    script = (
+        "import sys; from scheduler.cli import perform; code = perform(['audit', '--database', sys.argv[1]]); "
+        "print(code, *{'pydantic', 'alembic', 'holidays', 'icalendar', 'httpx', 'apscheduler'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", script, f"sqlite:///{ledger.path}"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0"
+
+
 class TestHostileNames:
     """Whatever campaigns are called, every form has their names, and nothing else comes of it."""
 
