@@ -84,6 +84,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[_Call] = deque()
         self._timers: list[tuple[float, int, _Call]] = []
         self._signals: dict[int, _Call] = {}
+        self._is_halted = False
         self.faults: list[str] = []
         # Called for each process that is killed, once none of it can run any more.
         self.when_killed: Callable[[Process], None] = lambda _: None
@@ -91,10 +92,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     # What the world outside does with it.
 
     def run(self, until: float) -> None:
-        """Run all that is due up to a time, and leave it at that time."""
+        """Run all that is due up to a time, and leave it at that time, unless it's halted before."""
+        self._is_halted = False
         asyncio._set_running_loop(self)
         try:
             while self._ready or (self._timers and self._timers[0][0] <= until):
+                if self._is_halted:
+                    return
                 if not self._ready:
                     self._now = max(self._now, self._timers[0][0])
                     self._wake()
@@ -102,6 +106,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(None)
         self._now = max(self._now, until)
+
+    def halt(self) -> None:
+        """Have `run` end with the step that is being made."""
+        self._is_halted = True
 
     def oversleep(self, until: float) -> None:
         """Put the time forward without running anything: all timers up to there will be late."""

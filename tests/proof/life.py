@@ -1,0 +1,212 @@
+"""One simulated life: the daemon itself on a virtual loop, through months of rules, people, faults and deaths."""
+
+import random
+import sqlite3
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from scheduler.sandbox import Fault, Sandbox
+from scheduler.settings import Settings, load
+from tests.proof.disk import Disk
+from tests.proof.events import Event, Kind, happen
+from tests.proof.loop import VirtualLoop, current_process
+from tests.proof.machine import Machine
+from tests.proof.network import Network
+from tests.proof.people import People
+from tests.proof.scenario import KEY, Rules, draw, edited
+from tests.proof.wall import Wall
+from tests.scheduler_fakes import ledger_in
+
+# The end of each life is calm, so that all that's due can be seen through.
+CALM: Final = timedelta(hours=40)
+# How long after an edge or an event all timers are on time, and how long none is very late, in seconds.
+_PUNCTUAL: Final = 12.0
+_ATTENTIVE: Final = (60.0, 400.0)
+_LATEST: Final = 55.0
+
+
+class Life:
+    """A life by its seed, in a folder of its own."""
+
+    def __init__(self, seed: int, folder: Path, *, weeks: int = 52, campaigns: int = 80) -> None:
+        self.seed = seed
+        self.scenario = draw(seed, weeks=weeks, campaigns=campaigns)
+        self.loop = VirtualLoop()
+        self.wall = Wall(self.loop, self.scenario.start)
+        self.sandbox = _sandbox(self)
+        self.network = Network(self.loop, self.sandbox, self._chance("network"))
+        self.disk = Disk(self._chance("disk"))
+        self.happened: Counter[str] = Counter()
+        self.log: list[str] = []
+        self._file = folder / "curfew.yaml"
+        self._ledger = ledger_in(folder)
+        self._luck = self._chance("life")
+        self._rules: Rules = self.scenario.rules
+        self._end = self.wall.seconds(self.scenario.end)
+        self.machine = Machine(
+            self.loop, self.wall, self._ledger, self.network, self.disk, self._chance("machine"), self._load(self._rules)
+        )
+        self.people = People(self._chance("people"), self.sandbox, self.scenario, self.wall)
+        self._edges = self._edges_from(0.0)
+        events = happen(seed, self._edges, weeks=weeks, until=self._end - CALM.total_seconds())
+        self._events = events[::-1]
+        self._troubles: list[Event] = []
+        self._punctual_until = self._attentive_until = 0.0
+
+    def _chance(self, what: str) -> random.Random:
+        return random.Random(f"{what} {self.seed}")  # noqa: S311 -- it's to be repeated
+
+    def _load(self, rules: Rules) -> Settings:
+        self._file.write_text(self.scenario.file(rules), encoding="utf-8")
+        return load(self._file, {})
+
+    def _edges_from(self, since: float) -> list[float]:
+        edges = self.machine.settings.ruleset.edges(self.wall.at(since), self.scenario.end)
+        return sorted({self.wall.seconds(edge.at) for _, edge in edges})
+
+    def live(self) -> None:
+        """Live it to its end."""
+        with ExitStack() as stack:
+            stack.enter_context(self.wall.shown_to_apscheduler())
+            stack.enter_context(_logs_to(self._write))
+            ledger = stack.enter_context(closing(sqlite3.connect(self._ledger.path)))
+            while self.loop.time() < self._end:
+                moment = self._next_moment()
+                self._pass(moment, ledger)
+                if self.loop.time() >= moment:
+                    self._happen()
+            self.machine.stay_down()
+            self.machine.stop()
+            self.loop.run(self._end + 60)
+
+    def _write(self, level: str, event: dict[str, Any]) -> None:
+        process = current_process()
+        if process is None or not process.is_dead:
+            facts = " ".join(f"{name}={value}" for name, value in event.items())
+            self.log.append(f"{self.wall.true():%Y-%m-%d %H:%M:%S.%f} {level} {facts}")
+
+    # Time passes.
+
+    def _next_moment(self) -> float:
+        now = self.loop.time()
+        index = bisect_right(self._edges, now)
+        moments = [
+            self._end,
+            *self._edges[index : index + 1],
+            *(event.at for event in self._events[-1:]),
+            *(event.at + event.lasts for event in self._troubles),
+            *([] if self.machine.starts_at is None else [self.machine.starts_at]),
+        ]
+        return max(now, min(moments))
+
+    def _pass(self, until: float, ledger: sqlite3.Connection) -> None:
+        """Let time pass up to a moment, or until the daemon has ended."""
+        now = self.loop.time()
+        if self.machine.starts_at is not None or now < self._punctual_until:
+            self.loop.run(until if self.machine.starts_at is not None else min(until, self._punctual_until))
+        elif now < self._attentive_until or not self._is_settled(ledger):
+            self.loop.oversleep(min(until, now + self._luck.uniform(0, _LATEST)))
+            self.loop.run(min(until, self.loop.time() + self._luck.uniform(0.5, 3)))
+        else:
+            # Nothing happens before that moment: no timer needs to be on time.
+            self.loop.oversleep(until - self._luck.uniform(0, 5))
+            self.loop.run(until)
+
+    def _is_settled(self, ledger: sqlite3.Connection) -> bool:
+        """Whether nothing is under way, and nothing waits."""
+        if self.network.under_way:
+            return False
+        query = "SELECT count(*) FROM intents WHERE state IN ('waiting', 'calling')"
+        return not ledger.execute(query).fetchone()[0]
+
+    def _look_out(self) -> None:
+        """Something has happened: what comes of it is looked at closely."""
+        now = self.loop.time()
+        self._punctual_until = now + _PUNCTUAL
+        self._attentive_until = now + self._luck.uniform(*_ATTENTIVE)
+
+    # Things happen.
+
+    def _happen(self) -> None:
+        now = self.loop.time()
+        self._look_out()
+        ended = [event for event in self._troubles if event.at + event.lasts <= now]
+        if ended:
+            self._troubles = [event for event in self._troubles if event not in ended]
+            self._use_troubles()
+        while self._events and self._events[-1].at <= now:
+            event = self._events.pop()
+            self.happened[event.kind] += 1
+            self._befall(event)
+        if self.machine.starts_at is not None and self.machine.starts_at <= now:
+            self.machine.start()
+
+    def _befall(self, event: Event) -> None:
+        match event.kind:
+            case Kind.API | Kind.NETWORK:
+                self._troubles.append(event)
+                self._use_troubles()
+            case Kind.KILL:
+                self.machine.kill()
+            case Kind.KILL_AT_STEP:
+                self.machine.process.kill_in = event.count
+            case Kind.KILL_AT_COMMIT:
+                self.disk.kill_at = event.count
+            case Kind.DISK_ERROR:
+                self.disk.fail_at = event.count
+            case Kind.STOP:
+                self.machine.stop()
+            case Kind.EDIT:
+                self._edit()
+            case Kind.ACT:
+                self.people.act()
+            case Kind.ROUND:
+                self.people.make_a_round(self.machine.settings.ruleset)
+
+    def _use_troubles(self) -> None:
+        self.sandbox.clear_faults()
+        for event in self._troubles:
+            if event.fault is not None:
+                self.sandbox.add_fault(event.fault)
+        self.network.trouble = max((event.strength for event in self._troubles), default=0.0)
+
+    def _edit(self) -> None:
+        self._rules = edited(self._luck, self.scenario, self._rules)
+        self.machine.settings = self._load(self._rules)
+        self._edges = self._edges_from(self.loop.time())
+        self.machine.stop()
+
+
+def _sandbox(life: Life) -> Sandbox:
+    scenario = life.scenario
+    sandbox = Sandbox(campaigns=0, api_key=KEY, variants=scenario.variants, seed=life.seed, now=life.wall.true)
+    for name, campaigns in scenario.campaigns.items():
+        account = sandbox.account(scenario.accounts[name])
+        account.campaigns.update({each.id: replace(each) for each in campaigns})
+    return sandbox
+
+
+@contextmanager
+def _logs_to(write: Any) -> Iterator[None]:
+    """Have all log lines of INFO and above given to a function meanwhile."""
+
+    def give(_logger: object, level: str, event: dict[str, Any]) -> dict[str, Any]:
+        write(level, event)
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    structlog.configure(processors=[give], wrapper_class=structlog.make_filtering_bound_logger(20))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
