@@ -4,24 +4,26 @@ import random
 import sqlite3
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from hashlib import blake2b
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from scheduler.sandbox import Fault, Sandbox
+from scheduler.sandbox import Sandbox
 from scheduler.settings import Settings, load
+from tests.proof import past
 from tests.proof.disk import Disk
 from tests.proof.events import Event, Kind, happen
+from tests.proof.history import History, Look
 from tests.proof.loop import VirtualLoop, current_process
 from tests.proof.machine import Machine
 from tests.proof.network import Network
 from tests.proof.people import People
+from tests.proof.rows import read_file
 from tests.proof.scenario import KEY, Rules, draw, edited
 from tests.proof.wall import Wall
 from tests.scheduler_fakes import ledger_in
@@ -30,7 +32,9 @@ from tests.scheduler_fakes import ledger_in
 CALM: Final = timedelta(hours=40)
 # How long after an edge or an event all timers are on time, and how long none is very late, in seconds.
 _PUNCTUAL: Final = 12.0
-_ATTENTIVE: Final = (60.0, 400.0)
+_ATTENTIVE: Final = ((60.0, 200.0), (430.0, 500.0))
+# So long after the last event a daemon has seen what it was about: a recheck is due every five minutes.
+_LONG_ENOUGH: Final = 430.0
 _LATEST: Final = 55.0
 
 
@@ -43,17 +47,25 @@ class Life:
         self.loop = VirtualLoop()
         self.wall = Wall(self.loop, self.scenario.start)
         self.sandbox = _sandbox(self)
-        self.network = Network(self.loop, self.sandbox, self._chance("network"))
+        self.network = Network(self.loop, self.sandbox, self._chance("network"), self.wall.true)
         self.disk = Disk(self._chance("disk"))
         self.happened: Counter[str] = Counter()
         self.log: list[str] = []
+        self.looks: list[Look] = []
+        self._happened_at = 0.0
         self._file = folder / "curfew.yaml"
         self._ledger = ledger_in(folder)
         self._luck = self._chance("life")
         self._rules: Rules = self.scenario.rules
         self._end = self.wall.seconds(self.scenario.end)
         self.machine = Machine(
-            self.loop, self.wall, self._ledger, self.network, self.disk, self._chance("machine"), self._load(self._rules)
+            self.loop,
+            self.wall,
+            self._ledger,
+            self.network,
+            self.disk,
+            self._chance("machine"),
+            self._load(self._rules),
         )
         self.people = People(self._chance("people"), self.sandbox, self.scenario, self.wall)
         self._edges = self._edges_from(0.0)
@@ -87,6 +99,20 @@ class Life:
             self.machine.stay_down()
             self.machine.stop()
             self.loop.run(self._end + 60)
+        self._note_statuses()
+
+    def history(self) -> History:
+        """The whole of it, for the checker."""
+        return History(
+            reigns=list(past.reigns(self.machine.versions, self.scenario)),
+            statuses=past.statuses(self.scenario),
+            calls=list(past.calls(self.sandbox.log, self.network.passages, self.scenario)),
+            ledger=read_file(self._ledger.path),
+            looks=self.looks,
+            acts=self.people.acts,
+            gives_up_after=past.GIVES_UP_AFTER,
+            records_missed=False,
+        )
 
     def _write(self, level: str, event: dict[str, Any]) -> None:
         process = current_process()
@@ -117,9 +143,24 @@ class Life:
             self.loop.oversleep(min(until, now + self._luck.uniform(0, _LATEST)))
             self.loop.run(min(until, self.loop.time() + self._luck.uniform(0.5, 3)))
         else:
+            self._look()
             # Nothing happens before that moment: no timer needs to be on time.
             self.loop.oversleep(until - self._luck.uniform(0, 5))
             self.loop.run(until)
+
+    def _look(self) -> None:
+        """Note what campaigns do, if the API has behaved and the daemon has lived for long enough to have seen it."""
+        if not self._troubles and self.loop.time() - self._happened_at > _LONG_ENOUGH:
+            self._note_statuses()
+
+    def _note_statuses(self) -> None:
+        names = {called: name for name, called in self.scenario.accounts.items()}
+        found = {
+            (name, campaign.id): campaign.status
+            for called, name in names.items()
+            for campaign in self.sandbox.account(called).campaigns.values()
+        }
+        self.looks.append(Look(at=self.wall.true(), statuses=found))
 
     def _is_settled(self, ledger: sqlite3.Connection) -> bool:
         """Whether nothing is under way, and nothing waits."""
@@ -132,7 +173,8 @@ class Life:
         """Something has happened: what comes of it is looked at closely."""
         now = self.loop.time()
         self._punctual_until = now + _PUNCTUAL
-        self._attentive_until = now + self._luck.uniform(*_ATTENTIVE)
+        self._happened_at = now
+        self._attentive_until = now + self._luck.uniform(*self._luck.choice(_ATTENTIVE))
 
     # Things happen.
 

@@ -5,6 +5,7 @@ import random
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from scheduler.daemon import Daemon
@@ -15,6 +16,7 @@ from scheduler.surroundings import Surroundings
 from tests.proof.disk import Disk, InlineWriter
 from tests.proof.loop import Process, VirtualLoop
 from tests.proof.network import Network
+from tests.proof.past import Version
 from tests.proof.wall import Wall
 
 _HOUR: Final = 3600.0
@@ -37,6 +39,7 @@ class Machine:
     starts_at: float | None = 0.0
     lives: int = 0
     ends: Counter[str] = field(default_factory=Counter)
+    versions: list[Version] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,11 +51,13 @@ class Machine:
     def start(self) -> None:
         """Start the daemon."""
         self.lives += 1
+        if not self.versions or self.versions[-1].ruleset is not self.settings.ruleset:
+            self.versions.append(Version(self.settings.ruleset, self.wall.true()))
         self.starts_at = None
         self.process = Process(f"daemon {self.lives}")
         around = Surroundings(
             writer=self._new_writer,
-            client=self.network.client,
+            client=partial(self.network.client, life=self.lives),
             chance=lambda: random.Random(self.chance.random()),  # noqa: S311 -- it's to be repeated
             settle_down=lambda: None,
         )

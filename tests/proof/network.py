@@ -6,7 +6,9 @@ A request that is under way goes on when its daemon has died: it's Woodpecker's 
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import httpx
@@ -22,21 +24,33 @@ _LATENCIES: Final = ((0.02, 0.08), (0.1, 0.6), (2.0, 12.0))
 
 
 @dataclass
+class Passage:
+    """What became of a request that got there: which daemon's it was, and whether that got the answer."""
+
+    life: int
+    sent_at: datetime
+    is_delivered: bool = False
+
+
+@dataclass
 class Network:
     """What lies between daemons and the sandbox. `trouble` is how likely it is, from 0 to 1, that a call is hit."""
 
     loop: VirtualLoop
     sandbox: Sandbox
     chance: random.Random
+    now: Callable[[], datetime]
     trouble: float = 0.0
     under_way: int = 0
     struck: Counter[str] = field(default_factory=Counter)
+    # In the order of the sandbox's log.
+    passages: list[Passage] = field(default_factory=list)
 
-    def client(self, account: Account) -> Client:
-        """A client whose calls go this way."""
-        return Client(account, transport=_Transport(self))
+    def client(self, account: Account, life: int) -> Client:
+        """A client whose calls go this way, in a certain life of the daemon."""
+        return Client(account, transport=_Transport(self, life))
 
-    async def carry(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, request: httpx.Request, life: int) -> httpx.Response:
         """Bring a request there and its answer back.
 
         Raises:
@@ -47,21 +61,24 @@ class Network:
             await asyncio.sleep(0.01 if fate == "refused" else self.chance.uniform(0.5, 10))
             raise httpx.ConnectError("connection refused") if fate == "refused" else httpx.ConnectTimeout("unreachable")
         answered: asyncio.Future[Answer | None] = self.loop.create_future()
-        there, back = self._latency(fate), self._latency(fate)
-        self.loop.begin(self._serve(_read(request), there, back, answered))
+        passage = Passage(life, self.now())
+        self.loop.begin(self._serve(_read(request), passage, fate, answered))
         answer = await answered
         if answer is None or fate == "cut off":
             raise httpx.ReadError("connection reset")
+        passage.is_delivered = True
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
     async def _serve(
-        self, request: Request, there: float, back: float, answered: "asyncio.Future[Answer | None]"
+        self, request: Request, passage: Passage, fate: str | None, answered: "asyncio.Future[Answer | None]"
     ) -> None:
         self.under_way += 1
         try:
-            await asyncio.sleep(there)
+            await asyncio.sleep(self._latency(fate))
+            # It's logged before anything is waited for.
+            self.passages.append(passage)
             answer = await self.sandbox.answer(request)
-            await asyncio.sleep(back)
+            await asyncio.sleep(self._latency(fate))
         finally:
             self.under_way -= 1
         if not answered.done():
@@ -80,11 +97,11 @@ class Network:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, life: int) -> None:
+        self._network, self._life = network, life
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._network.carry(request)
+        return await self._network.carry(request, self._life)
 
 
 def _read(request: httpx.Request) -> Request:

@@ -202,7 +202,9 @@ _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
     "audit": lambda dice: (
         f"campaigns: {dice.some}, enforce: true, pause: {{on: last fri, from: 09:00, until: {dice.time(15, 18)}}}"
     ),
-    "month-end": lambda dice: f"campaigns: {dice.some}, pause: {{cron: '30 {dice.chance.randrange(24)} 28 * *', for: 9h}}",
+    "month-end": lambda dice: (
+        f"campaigns: {dice.some}, pause: {{cron: '30 {dice.chance.randrange(24)} 28 * *', for: 9h}}"
+    ),
     "quarter": lambda dice: (
         f"campaigns: {dice.few}, resume: false, "
         "pause: {on: last, from: 12:00, until: 24:00, months: [mar, jun, sep, dec]}"
