@@ -34,6 +34,8 @@ class Disk:
     fail_at: int | None = None
     struck: Counter[str] = field(default_factory=Counter)
     commits: int = 0
+    # Whether a commit that is told to have failed may have been made: SQLite's aren't, a server's may be.
+    may_mislead: bool = False
 
     def latency(self) -> float:
         """How long the next commit takes."""
@@ -45,7 +47,7 @@ class Disk:
         self.commits += 1
         self.kill_at, is_killed = _counted_down(self.kill_at)
         self.fail_at, is_failed = _counted_down(self.fail_at)
-        is_after = (is_killed or is_failed) and self.chance.random() < 0.5
+        is_after = (is_killed or (is_failed and self.may_mislead)) and self.chance.random() < 0.5
         if not (is_killed or is_failed) or is_after:
             write()
         when = "after" if is_after else "before"

@@ -78,23 +78,26 @@ def reigns(versions: Sequence[Version], scenario: Scenario) -> Iterator[Reign]:
         yield Reign(plan=plan(version.ruleset, scenario), since=version.since, until=until)
 
 
-def calls(log: Iterable[Entry], passages: Sequence[Passage], scenario: Scenario) -> Iterator[Call]:
-    """The requests, each from when it was sent on; what nobody got the answer of is as good as unanswered."""
+def calls(log: Iterable[Entry], passages: Iterable[Passage], scenario: Scenario) -> Iterator[Call]:
+    """The requests, each from when it was sent on, in that order.
+
+    What nobody got the answer of is as good as unanswered.
+    """
     names = {called: name for name, called in scenario.accounts.items()}
-    for entry, passage in zip(log, passages, strict=True):
-        if entry.call is not None:
-            is_lost = not passage.is_delivered
-            yield Call(
-                sequence=entry.sequence,
-                life=passage.life,
-                account=names[entry.account],
-                call=entry.call,
-                campaign=entry.campaign,
-                received_at=passage.sent_at,
-                answered_at=entry.answered_at,
-                http_status=None if is_lost else entry.http_status,
-                acted=entry.acted,
-                status_before=entry.status_before,
-                status_after=entry.status_after,
-                fault=entry.fault or ("lost on the way" if is_lost else None),
-            )
+    by_time = sorted(zip(log, passages, strict=True), key=lambda each: (each[1].sent_at, each[0].sequence))
+    known = ((entry, entry.call, passage) for entry, passage in by_time if entry.call is not None)
+    for number, (entry, call, passage) in enumerate(known, 1):
+        yield Call(
+            sequence=number,
+            life=passage.life,
+            account=names[entry.account],
+            call=call,
+            campaign=entry.campaign,
+            received_at=passage.sent_at,
+            answered_at=entry.answered_at,
+            http_status=entry.http_status if passage.is_delivered else None,
+            acted=entry.acted,
+            status_before=entry.status_before,
+            status_after=entry.status_after,
+            fault=entry.fault or (None if passage.is_delivered else "lost on the way"),
+        )

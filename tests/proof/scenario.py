@@ -125,6 +125,7 @@ def _campaigns(chance: random.Random, count: int) -> Iterator[Campaign]:
 
 def _variants(chance: random.Random) -> Variants:
     return Variants(
+        pause_on_paused=chance.choice((200, 400, 409)),
         pause_on_unsupported=chance.choice((200, 409)),
         idle_pause_changes=chance.random() < 0.5,
         run_on_running=chance.choice((200, 400, 409)),
