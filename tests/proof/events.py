@@ -55,7 +55,7 @@ _A_YEAR: Final = {
     Kind.KILL_AT_COMMIT: 40,
     Kind.DISK_ERROR: 25,
     Kind.STOP: 10,
-    Kind.EDIT: 6,
+    Kind.EDIT: 12,
     Kind.ACT: 200,
     Kind.ROUND: 120,
 }
@@ -92,6 +92,9 @@ def _event(chance: random.Random, kind: Kind, at: float) -> Event:
             return make(lasts=_while(chance), fault=_fault(chance))
         case Kind.NETWORK:
             return make(lasts=_while(chance), strength=chance.choice((0.1, 0.4, 1.0)))
+        case Kind.EDIT if chance.random() < 0.3:
+            # A mistake is in it first.
+            return make(lasts=_while(chance))
         case Kind.KILL_AT_STEP:
             return make(count=round(10 ** chance.uniform(0, 3.3)))
         case Kind.KILL_AT_COMMIT | Kind.DISK_ERROR:

@@ -1,6 +1,7 @@
 """One simulated life: the daemon itself on a virtual loop, through months of rules, people, faults and deaths."""
 
 import random
+import signal
 import sqlite3
 from bisect import bisect_right
 from collections import Counter
@@ -14,7 +15,6 @@ from typing import Any, Final
 import structlog
 
 from scheduler.sandbox import Sandbox
-from scheduler.settings import Settings, load
 from tests.proof import past
 from tests.proof.disk import Disk
 from tests.proof.events import Event, Kind, happen
@@ -44,7 +44,7 @@ class Life:
     def __init__(self, seed: int, folder: Path, *, weeks: int = 52, campaigns: int = 80) -> None:
         self.seed = seed
         self.scenario = draw(seed, weeks=weeks, campaigns=campaigns)
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop()  # type: ignore[abstract]  # what asyncio calls abstract is more than anyone uses
         self.wall = Wall(self.loop, self.scenario.start)
         self.sandbox = _sandbox(self)
         self.network = Network(self.loop, self.sandbox, self._chance("network"), self.wall.true)
@@ -58,17 +58,19 @@ class Life:
         self._luck = self._chance("life")
         self._rules: Rules = self.scenario.rules
         self._end = self.wall.seconds(self.scenario.end)
+        self._versions = past.Versions(self.scenario)
         self.machine = Machine(
             self.loop,
             self.wall,
+            self._file,
             self._ledger,
             self.network,
             self.disk,
             self._chance("machine"),
-            self._load(self._rules),
+            lambda: self._versions.started(self.wall.true()),
         )
+        self._write_rules()
         self.people = People(self._chance("people"), self.sandbox, self.scenario, self.wall)
-        self._edges = self._edges_from(0.0)
         events = happen(seed, self._edges, weeks=weeks, until=self._end - CALM.total_seconds())
         self._events = events[::-1]
         self._troubles: list[Event] = []
@@ -77,13 +79,13 @@ class Life:
     def _chance(self, what: str) -> random.Random:
         return random.Random(f"{what} {self.seed}")  # noqa: S311 -- it's to be repeated
 
-    def _load(self, rules: Rules) -> Settings:
-        self._file.write_text(self.scenario.file(rules), encoding="utf-8")
-        return load(self._file, {})
-
-    def _edges_from(self, since: float) -> list[float]:
-        edges = self.machine.settings.ruleset.edges(self.wall.at(since), self.scenario.end)
-        return sorted({self.wall.seconds(edge.at) for _, edge in edges})
+    def _write_rules(self) -> None:
+        """Have the file say what the rules are now."""
+        self._file.write_text(self.scenario.file(self._rules), encoding="utf-8")
+        self._ruleset = self.machine.settings().ruleset
+        self._versions.edited(self._ruleset, self.wall.true(), is_heard=self.machine.is_up)
+        edges = self._ruleset.edges(self.wall.true(), self.scenario.end)
+        self._edges = sorted({self.wall.seconds(edge.at) for _, edge in edges})
 
     def live(self) -> None:
         """Live it to its end."""
@@ -97,14 +99,14 @@ class Life:
                 if self.loop.time() >= moment:
                     self._happen()
             self.machine.stay_down()
-            self.machine.stop()
+            self.machine.signal(signal.SIGTERM)
             self.loop.run(self._end + 60)
         self._note_statuses()
 
     def history(self) -> History:
         """The whole of it, for the checker."""
         return History(
-            reigns=list(past.reigns(self.machine.versions, self.scenario)),
+            reigns=list(self._versions.reigns()),
             statuses=past.statuses(self.scenario),
             calls=list(past.calls(self.sandbox.log, self.network.passages, self.scenario)),
             ledger=read_file(self._ledger.path),
@@ -185,6 +187,8 @@ class Life:
         if ended:
             self._troubles = [event for event in self._troubles if event not in ended]
             self._use_troubles()
+            if any(event.kind is Kind.EDIT for event in ended):
+                self._edit()
         while self._events and self._events[-1].at <= now:
             event = self._events.pop()
             self.happened[event.kind] += 1
@@ -206,13 +210,17 @@ class Life:
             case Kind.DISK_ERROR:
                 self.disk.fail_at = event.count
             case Kind.STOP:
-                self.machine.stop()
+                self.machine.signal(signal.SIGTERM)
+            case Kind.EDIT if event.lasts:
+                self._troubles.append(event)
+                self._file.write_text(self._file.read_text(encoding="utf-8")[:-20] + "}", encoding="utf-8")
+                self._tell_of_edits()
             case Kind.EDIT:
                 self._edit()
             case Kind.ACT:
                 self.people.act()
             case Kind.ROUND:
-                self.people.make_a_round(self.machine.settings.ruleset)
+                self.people.make_a_round(self._ruleset)
 
     def _use_troubles(self) -> None:
         self.sandbox.clear_faults()
@@ -223,9 +231,17 @@ class Life:
 
     def _edit(self) -> None:
         self._rules = edited(self._luck, self.scenario, self._rules)
-        self.machine.settings = self._load(self._rules)
-        self._edges = self._edges_from(self.loop.time())
-        self.machine.stop()
+        self._write_rules()
+        self._tell_of_edits()
+
+    def _tell_of_edits(self) -> None:
+        match self._luck.choice(("heard", "heard", "asked for", "found later", "restarted")):
+            case "heard":
+                self.machine.tell_of_edits()
+            case "asked for":
+                self.machine.signal(signal.SIGHUP)
+            case "restarted":
+                self.machine.signal(signal.SIGTERM)
 
 
 def _sandbox(life: Life) -> Sandbox:
@@ -241,7 +257,7 @@ def _sandbox(life: Life) -> Sandbox:
 def _logs_to(write: Any) -> Iterator[None]:
     """Have all log lines of INFO and above given to a function meanwhile."""
 
-    def give(_logger: object, level: str, event: dict[str, Any]) -> dict[str, Any]:
+    def give(_logger: object, level: str, event: Any) -> Any:
         write(level, event)
         raise structlog.DropEvent
 

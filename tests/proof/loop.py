@@ -260,11 +260,16 @@ def _process_of(call: _Call) -> Process | None:
 
 
 def _drop(task: asyncio.Task[Any], context: Context) -> None:
-    """Have Python unwind what will never go on, in the name of the dead, so that nothing comes of it."""
+    """Unwind what will never go on, in the name of the dead, so that nothing comes of what it does on its way out."""
     # Otherwise it's said of each that it was pending.
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     coroutine = task.get_coro()
     if not task.done() and isinstance(coroutine, Coroutine):
-        # One that awaits something while it's unwound gets a RuntimeError.
-        with suppress(Exception):
-            context.run(coroutine.close)
+        context.run(_unwind, coroutine)
+
+
+def _unwind(coroutine: Coroutine[Any, Any, Any]) -> None:
+    # What awaits something on its way out is thrown out of that as well.
+    with suppress(Killed, StopIteration, Exception):
+        while True:
+            coroutine.throw(Killed)

@@ -4,19 +4,22 @@ import asyncio
 import random
 import signal
 from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from scheduler.daemon import Daemon
-from scheduler.errors import LedgerError
+from scheduler.errors import LedgerError, WrongFile
 from scheduler.ledger.database import Database
-from scheduler.settings import Settings
+from scheduler.settings import Settings, load
 from scheduler.surroundings import Surroundings
+from scheduler.watching import Watch
 from tests.proof.disk import Disk, InlineWriter
 from tests.proof.loop import Process, VirtualLoop
 from tests.proof.network import Network
-from tests.proof.past import Version
 from tests.proof.wall import Wall
 
 _HOUR: Final = 3600.0
@@ -27,32 +30,51 @@ _DOWNTIME_WEIGHTS: Final = (70, 18, 10, 2)
 
 @dataclass
 class Machine:
-    """One daemon at a time, on one ledger. `starts_at` is when the next one is started, None while one lives."""
+    """One daemon at a time, on one file and one ledger.
+
+    `starts_at` is when the next one is started, None while one lives; `when_started` is called with each that is.
+    """
 
     loop: VirtualLoop
     wall: Wall
+    file: Path
     ledger: Database
     network: Network
     disk: Disk
     chance: random.Random
-    settings: Settings
+    when_started: Callable[[], None]
     starts_at: float | None = 0.0
     lives: int = 0
     ends: Counter[str] = field(default_factory=Counter)
-    versions: list[Version] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.process = Process("nobody", is_dead=True)
         self._writer: InlineWriter | None = None
+        self._read: dict[bytes, Settings] = {}
+        self._watch: _ToldWatch | None = None
         self._is_wanted = True
         self.loop.when_killed = self._killed
 
+    def settings(self) -> Settings:
+        """What the file says now.
+
+        Raises:
+            WrongFile: it's wrong.
+        """
+        content = self.file.read_bytes()
+        if content not in self._read:
+            self._read[content] = load(self.file, {}, every_key=True)
+        return self._read[content]
+
     def start(self) -> None:
-        """Start the daemon."""
+        """Start the daemon, if its file is right."""
+        try:
+            settings = self.settings()
+        except WrongFile:
+            self._is_down("not started: its file is wrong")
+            return
         self.lives += 1
-        if not self.versions or self.versions[-1].ruleset is not self.settings.ruleset:
-            self.versions.append(Version(self.settings.ruleset, self.wall.true()))
         self.starts_at = None
         self.process = Process(f"daemon {self.lives}")
         around = Surroundings(
@@ -60,18 +82,30 @@ class Machine:
             client=partial(self.network.client, life=self.lives),
             chance=lambda: random.Random(self.chance.random()),  # noqa: S311 -- it's to be repeated
             settle_down=lambda: None,
+            watch=self._new_watch,
         )
-        daemon = Daemon(self.settings, self.ledger, now=self.wall, around=around)
+        daemon = Daemon(settings, self.ledger, {}, now=self.wall, around=around)
         self.loop.begin(daemon.live(), self.process).add_done_callback(self._ended)
+        self.when_started()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a daemon lives."""
+        return self.starts_at is None and not self.process.is_dead
 
     def kill(self) -> None:
         """SIGKILL, if there's anybody."""
         if not self.process.is_dead:
             self.loop.kill(self.process)
 
-    def stop(self) -> None:
-        """SIGTERM, if there's anybody, and he listens already."""
-        self.loop.signal(signal.SIGTERM)
+    def signal(self, number: signal.Signals) -> None:
+        """Any other signal, if there's anybody, and he listens already."""
+        self.loop.signal(number)
+
+    def tell_of_edits(self) -> None:
+        """Have the daemon hear that its file has changed, as the kernel tells it."""
+        if self._watch is not None and self.is_up:
+            self._watch.tell()
 
     def stay_down(self) -> None:
         """Have no other daemon started."""
@@ -81,7 +115,12 @@ class Machine:
         self._writer = InlineWriter(database, self.disk)
         return self._writer
 
+    def _new_watch(self, changed: Callable[[], None]) -> Watch:
+        self._watch = _ToldWatch(changed)
+        return self._watch
+
     def _killed(self, process: Process) -> None:
+        assert process is self.process
         if self._writer is not None:
             self._writer.abandon()
         self._is_down("killed")
@@ -103,3 +142,16 @@ class Machine:
         (limits,) = self.chance.choices(_DOWNTIMES, _DOWNTIME_WEIGHTS)
         self.starts_at = self.loop.time() + self.chance.uniform(*limits) if self._is_wanted else None
         self.loop.halt()
+
+
+class _ToldWatch(Watch):
+    """Hears of edits when it's told, and of none otherwise."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__(changed)
+        self.tell = changed
+
+    @asynccontextmanager
+    async def over(self, files: Iterable[Path]) -> AsyncIterator[None]:  # noqa: ARG002 -- there are no others
+        """Watch the files."""
+        yield

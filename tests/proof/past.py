@@ -1,6 +1,6 @@
 """A simulated life in the form in which the checker is given it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,16 +19,42 @@ GIVES_UP_AFTER: Final = {
     "pause": timedelta(seconds=30),
     "run": timedelta(seconds=30),
 }
-# How long it takes a daemon that has just been started to go by its file.
+# How long it takes a daemon at most to go by another file: it looks each minute, and may be late.
+_UNTIL_HEARD: Final = timedelta(seconds=180)
+# How long it takes one that has just been started.
 _UNTIL_IN_FORCE: Final = timedelta(seconds=60)
 
 
-@dataclass(frozen=True)
-class Version:
-    """A version of the rules, and when a daemon was first started with it, in true time."""
-
+@dataclass
+class _Version:
     ruleset: Ruleset
     since: datetime
+    until: datetime | None = None
+
+
+class Versions:
+    """The versions of the rules, and when each may have been in force, in true time."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._versions: list[_Version] = []
+
+    def edited(self, ruleset: Ruleset, at: datetime, *, is_heard: bool) -> None:
+        """The file has other rules; `is_heard`: a daemon lives, and goes by them soon."""
+        if self._versions and is_heard:
+            self._versions[-1].until = at + _UNTIL_HEARD
+        self._versions.append(_Version(ruleset, at))
+
+    def started(self, at: datetime) -> None:
+        """A daemon was started: from now on it goes by the newest."""
+        for each in self._versions[:-1]:
+            each.until = min(each.until or at + _UNTIL_IN_FORCE, at + _UNTIL_IN_FORCE)
+
+    def reigns(self) -> Iterator[Reign]:
+        """For the checker."""
+        end = self._scenario.end + timedelta(days=1)
+        for each in self._versions:
+            yield Reign(plan=plan(each.ruleset, self._scenario), since=each.since, until=each.until or end)
 
 
 def plan(ruleset: Ruleset, scenario: Scenario) -> Plan:
@@ -69,13 +95,6 @@ def _quiet(span: Span) -> Quiet:
 def statuses(scenario: Scenario) -> dict[Key, str]:
     """What campaigns did at first."""
     return {key: campaign.status for key, campaign in _everyone(scenario)}
-
-
-def reigns(versions: Sequence[Version], scenario: Scenario) -> Iterator[Reign]:
-    """When each version of the file may have been in force: two of them while a daemon starts."""
-    ends = [*(version.since + _UNTIL_IN_FORCE for version in versions[1:]), scenario.end + timedelta(days=1)]
-    for version, until in zip(versions, ends, strict=True):
-        yield Reign(plan=plan(version.ruleset, scenario), since=version.since, until=until)
 
 
 def calls(log: Iterable[Entry], passages: Iterable[Passage], scenario: Scenario) -> Iterator[Call]:

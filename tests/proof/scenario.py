@@ -1,4 +1,4 @@
-"""What a simulated life is about, drawn from its seed: zones, accounts, campaigns, and the versions of a file of rules."""
+"""What a simulated life is about, drawn from its seed: zones, accounts, campaigns, and versions of a file of rules."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -98,9 +98,13 @@ def draw(seed: int, *, weeks: int, campaigns: int) -> Scenario:
 
 
 def edited(chance: random.Random, scenario: Scenario, rules: Rules) -> Rules:
-    """Another version of the rules: some dropped or disabled, some as they would have been drawn today."""
+    """Another version of the rules: some dropped or disabled, some as they would have been drawn today.
+
+    One at least stays under its name: a file without any is refused as the wrong one.
+    """
     enabled = {name: words.removeprefix(_DISABLED) for name, words in rules.items()}
-    kept = {name: words for name, words in enabled.items() if chance.random() < 0.7}
+    stays = next(name for name, words in rules.items() if not words.startswith(_DISABLED))
+    kept = {name: words for name, words in enabled.items() if name == stays or chance.random() < 0.7}
     for name, words in enabled.items():
         if name not in kept and chance.random() < 0.3:
             kept[name] = f"{_DISABLED}{words}"
@@ -108,7 +112,7 @@ def edited(chance: random.Random, scenario: Scenario, rules: Rules) -> Rules:
         for kind, words in _rules(chance, account, len(campaigns), scenario.start):
             if chance.random() < 0.4:
                 kept[f"{account}-{kind}"] = words
-    return kept or rules
+    return kept
 
 
 def _campaigns(chance: random.Random, count: int) -> Iterator[Campaign]:
@@ -195,7 +199,8 @@ _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
     ),
     "closures": lambda dice: f"campaigns: {dice.some}, pause: {{on: company, except: public}}",
     "lunch": lambda dice: (
-        f"campaigns: {dice.some}, resume: {{over: 20m}}, pause: {{on: [tue, 15], from: 12:00, until: {dice.time(13, 15)}}}"
+        f"campaigns: {dice.some}, resume: {{over: 20m}}, "
+        f"pause: {{on: [tue, 15], from: 12:00, until: {dice.time(13, 15)}}}"
     ),
     "small-hours": lambda dice: (
         f"campaigns: {dice.some}, timezone: {dice.zone()}, pause: {{on: sun, from: 02:30, until: 05:00}}"
@@ -211,7 +216,8 @@ _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
         "pause: {on: last, from: 12:00, until: 24:00, months: [mar, jun, sep, dec]}"
     ),
     "hold": lambda dice: (
-        f"campaigns: {dice.few}, catch_up: {dice.chance.choice(('2h', '24h'))}, pause: {{on: first tue, at: {dice.time(9, 17)}}}"
+        f"campaigns: {dice.few}, catch_up: {dice.chance.choice(('2h', '24h'))}, "
+        f"pause: {{on: first tue, at: {dice.time(9, 17)}}}"
     ),
     "launch-stop": lambda dice: f"campaigns: {dice.few}, pause: {{at: {dice.day()} {dice.time(9, 18)}}}",
     "fair": lambda dice: (

@@ -1,4 +1,4 @@
-"""The time of day in a simulated life: the loop's time from a beginning on, and what a clock shows that may be wrong."""
+"""The time of day in a simulated life: the loop's time from a beginning on, and what a clock shows that's wrong."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
