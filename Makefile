@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property mutants faults systemd benchmark check format lock wheel clean help
+.PHONY: demo test property mutants faults simulate systemd benchmark check format lock wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
@@ -17,6 +17,7 @@ help:
 	@echo "make mutants   10,000 spoilt files: each is right, or rejected with a place; some minutes"
 	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
 	@echo "make systemd   the service under a real systemd, as a new user installs it, and how exposed it is: as root, a minute"
+	@echo "make simulate  years of the daemon's life in minutes, with faults and deaths everywhere; a seed repeats one"
 	@echo "make benchmark how fast it is, against what one would use instead: a quarter of an hour"
 	@echo "make check     lint, format, types and known vulnerabilities only"
 	@echo "make format    let ruff rewrite what it can"
@@ -61,6 +62,11 @@ faults: $(READY)
 systemd: $(READY)
 	@CURFEW_SYSTEMD=1 $(BIN)/python -m pytest tests/systemd --verbose
 	@$(BIN)/python -m tests.systemd.scores
+
+# SEED=7 lives one life again; LIVES=20, or MINUTES=10, says how many.
+simulate: $(READY)
+	@$(BIN)/python -m tests.proof.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 benchmark: $(READY)
 	@$(BIN)/python -m benchmarks.rules

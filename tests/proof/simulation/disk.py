@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import event
 
 from scheduler.ledger.database import Connection, Database, Writer, _close, _Order, _writing_engine
-from tests.proof.loop import Killed, current_process
+from tests.proof.simulation.loop import Killed, current_process
 
 _I = TypeVar("_I")
 _T = TypeVar("_T")

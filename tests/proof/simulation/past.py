@@ -7,18 +7,14 @@ from typing import Final
 
 from rules.ruleset import Ruleset, Timeline
 from rules.windows import Span
+from scheduler.client import CALL_TIMEOUT
 from scheduler.sandbox import Campaign, Entry
 from tests.proof.history import Call, Key, Plan, PlannedHold, Quiet, Reign
-from tests.proof.network import Passage
-from tests.proof.scenario import Scenario
+from tests.proof.simulation.network import Passage
+from tests.proof.simulation.scenario import Scenario
 
-# So soon the daemon gives up a call and may make another one: `reconcile`, `lanes` and `preflight` have these limits.
-GIVES_UP_AFTER: Final = {
-    "list": timedelta(seconds=5),
-    "get": timedelta(seconds=5),
-    "pause": timedelta(seconds=30),
-    "run": timedelta(seconds=30),
-}
+# So soon the daemon gives up a call that changes something, and may make another one.
+GIVES_UP_AFTER: Final = {"pause": CALL_TIMEOUT, "run": CALL_TIMEOUT}
 # How long it takes a daemon at most to go by another file: it looks each minute, and may be late.
 _UNTIL_HEARD: Final = timedelta(seconds=180)
 # How long it takes one that has just been started.
@@ -113,10 +109,16 @@ def calls(log: Iterable[Entry], passages: Iterable[Passage], scenario: Scenario)
             call=call,
             campaign=entry.campaign,
             received_at=passage.sent_at,
-            answered_at=entry.answered_at,
+            answered_at=_over_at(entry, passage),
             http_status=entry.http_status if passage.is_delivered else None,
             acted=entry.acted,
             status_before=entry.status_before,
             status_after=entry.status_after,
             fault=entry.fault or (None if passage.is_delivered else "lost on the way"),
         )
+
+
+def _over_at(entry: Entry, passage: Passage) -> datetime | None:
+    """When a call was over for the daemon, unless Woodpecker may have acted on it later."""
+    is_look = entry.call in {"list", "get", "me"}
+    return passage.given_up_at if is_look and passage.given_up_at else entry.answered_at

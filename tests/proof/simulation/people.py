@@ -7,8 +7,8 @@ from typing import Final
 from rules.ruleset import Ruleset
 from scheduler.sandbox import Campaign, Sandbox
 from tests.proof.history import Act
-from tests.proof.scenario import Scenario
-from tests.proof.wall import Wall
+from tests.proof.simulation.scenario import Scenario
+from tests.proof.simulation.wall import Wall
 
 # What may become of a campaign, by what it does.
 _FATES: Final = {

@@ -17,10 +17,10 @@ from scheduler.ledger.database import Database
 from scheduler.settings import Settings, load
 from scheduler.surroundings import Surroundings
 from scheduler.watching import Watch
-from tests.proof.disk import Disk, InlineWriter
-from tests.proof.loop import Process, VirtualLoop
-from tests.proof.network import Network
-from tests.proof.wall import Wall
+from tests.proof.simulation.disk import Disk, InlineWriter
+from tests.proof.simulation.loop import Process, VirtualLoop
+from tests.proof.simulation.network import Network
+from tests.proof.simulation.wall import Wall
 
 _HOUR: Final = 3600.0
 # How long it is down after a death, in seconds: systemd's pause, a reboot, a night, a long weekend.
@@ -106,6 +106,18 @@ class Machine:
         """Have the daemon hear that its file has changed, as the kernel tells it."""
         if self._watch is not None and self.is_up:
             self._watch.tell()
+
+    @property
+    def is_in_danger(self) -> bool:
+        """Whether it's to be killed, or is down for long."""
+        is_down_for_long = self.starts_at is not None and self.starts_at > self.loop.time()
+        return is_down_for_long or {self.process.kill_in, self.disk.kill_at, self.disk.fail_at} != {None}
+
+    def calm_down(self) -> None:
+        """Have nobody killed who isn't dead yet, and somebody live."""
+        self.process.kill_in = self.disk.kill_at = self.disk.fail_at = None
+        if self.starts_at is not None:
+            self.starts_at = self.loop.time()
 
     def stay_down(self) -> None:
         """Have no other daemon started."""

@@ -17,7 +17,7 @@ from scheduler.client import Client
 from scheduler.sandbox import Sandbox
 from scheduler.sandbox.wire import Answer, Request
 from scheduler.settings import Account
-from tests.proof.loop import VirtualLoop
+from tests.proof.simulation.loop import VirtualLoop
 
 # How long a way takes, in seconds: usually, through a busy network, through one that stalls.
 _LATENCIES: Final = ((0.02, 0.08), (0.1, 0.6), (2.0, 12.0))
@@ -25,10 +25,11 @@ _LATENCIES: Final = ((0.02, 0.08), (0.1, 0.6), (2.0, 12.0))
 
 @dataclass
 class Passage:
-    """What became of a request that got there: which daemon's it was, and whether that got the answer."""
+    """What became of a request that got there: which daemon's it was, and whether that got the answer or gave it up."""
 
     life: int
     sent_at: datetime
+    given_up_at: datetime | None = None
     is_delivered: bool = False
 
 
@@ -63,7 +64,11 @@ class Network:
         answered: asyncio.Future[Answer | None] = self.loop.create_future()
         passage = Passage(life, self.now())
         self.loop.begin(self._serve(_read(request), passage, fate, answered))
-        answer = await answered
+        try:
+            answer = await answered
+        except asyncio.CancelledError:
+            passage.given_up_at = self.now()
+            raise
         if answer is None or fate == "cut off":
             raise httpx.ReadError("connection reset")
         passage.is_delivered = True

@@ -10,7 +10,7 @@ import apscheduler.executors.base
 import apscheduler.schedulers.base
 import apscheduler.triggers.interval
 
-from tests.proof.loop import VirtualLoop
+from tests.proof.simulation.loop import VirtualLoop
 
 # Where APScheduler reads the clock.
 _READERS: Final[tuple[ModuleType, ...]] = (
