@@ -50,9 +50,9 @@ class Event:
 _A_YEAR: Final = {
     Kind.API: 70,
     Kind.NETWORK: 30,
-    Kind.KILL: 15,
-    Kind.KILL_AT_STEP: 50,
-    Kind.KILL_AT_COMMIT: 40,
+    Kind.KILL: 10,
+    Kind.KILL_AT_STEP: 30,
+    Kind.KILL_AT_COMMIT: 30,
     Kind.DISK_ERROR: 25,
     Kind.STOP: 10,
     Kind.EDIT: 12,

@@ -18,8 +18,8 @@ from tests.proof.simulation.scenario import draw
 from tests.proof.simulation.world import World
 
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
-_PUNCTUAL: Final = 12.0
-_ATTENTIVE: Final = ((60.0, 200.0), (430.0, 500.0))
+_PUNCTUAL: Final = (3.0, 12.0)
+_ATTENTIVE: Final = ((30.0, 120.0), (30.0, 120.0), (430.0, 500.0))
 # So long after the last event a daemon has seen what it was about: a recheck is due every five minutes.
 _LONG_ENOUGH: Final = 430.0
 _LATEST: Final = 55.0
@@ -117,7 +117,7 @@ class Life:
     def _look_out(self) -> None:
         """Something happens: what comes of it is looked at closely."""
         self._happened_at = now = self.world.loop.time()
-        self._punctual_until = now + _PUNCTUAL
+        self._punctual_until = now + self._luck.uniform(*_PUNCTUAL)
         self._attentive_until = now + self._luck.uniform(*self._luck.choice(_ATTENTIVE))
 
     def _look(self) -> None:

@@ -165,6 +165,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if process is None:
                 raise
             self.kill(process)
+        except Exception as error:  # noqa: BLE001 -- as asyncio does it: it's shown, and all goes on
+            self.call_exception_handler({"message": f"in a callback: {call!r}", "exception": error})
 
     def time(self) -> float:
         return self._now

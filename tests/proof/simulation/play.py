@@ -1,11 +1,13 @@
 """Lives, one after the other on each of some processes, and what came of each."""
 
+import gc
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,11 +27,14 @@ class Size:
     """How large each life is."""
 
     weeks: int = 52
-    campaigns: int = 100
+    campaigns: int = 250
 
 
 def play(seed: int, size: Size, keep: Path | None = None) -> Outcome:
     """Live one life, and check it; `keep` is a folder for what is left of it."""
+    # The garbage of a life is a few megabytes: to look for it takes longer than to leave it.
+    gc.set_threshold(200_000, 20, 1000)
+    began = time.process_time()
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         life = Life(seed, Path(folder), weeks=size.weeks, campaigns=size.campaigns)
         life.live()
@@ -39,7 +44,7 @@ def play(seed: int, size: Size, keep: Path | None = None) -> Outcome:
             shutil.copytree(folder, keep, dirs_exist_ok=True)
             (keep / "log.txt").write_text("\n".join(life.log), encoding="utf-8")
             (keep / "stories.txt").write_text("\n".join(_stories(life, verdict)), encoding="utf-8")
-        return outcome(life, verdict)
+        return outcome(life, verdict, timedelta(seconds=time.process_time() - began))
 
 
 def _stories(life: Life, verdict: Verdict) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tests.proof.checker import Figures, Verdict
 from tests.proof.simulation.life import Life
@@ -10,10 +11,14 @@ from tests.proof.simulation.life import Life
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one life. `digest` is another one when anything at all went otherwise in it."""
+    """What came of one life. `digest` is another one when anything at all went otherwise in it.
+
+    `took` is the time of a processor that it has used, with its check.
+    """
 
     seed: int
     digest: str
+    took: timedelta
     campaign_weeks: int
     ends: Counter[str]
     faults: Counter[str]
@@ -27,7 +32,7 @@ class Outcome:
     broken: Sequence[str]
 
 
-def outcome(life: Life, verdict: Verdict) -> Outcome:
+def outcome(life: Life, verdict: Verdict, took: timedelta) -> Outcome:
     """What came of a life, by what the checker says of it."""
     world = life.world
     at_commits = Counter({what: n for what, n in world.disk.struck.items() if what.startswith("killed")})
@@ -38,6 +43,7 @@ def outcome(life: Life, verdict: Verdict) -> Outcome:
     return Outcome(
         seed=life.seed,
         digest=life.digest(),
+        took=took,
         campaign_weeks=world.scenario.campaign_weeks,
         ends=world.machine.ends,
         faults=answers + ways + disk,
@@ -54,9 +60,10 @@ def outcome(life: Life, verdict: Verdict) -> Outcome:
 
 def rows(outcomes: Sequence[Outcome], *, minutes: float) -> Iterator[tuple[str, str]]:
     """All lives in one table."""
-    weeks = sum(each.campaign_weeks for each in outcomes)
+    weeks, used = sum(each.campaign_weeks for each in outcomes), sum((each.took for each in outcomes), timedelta())
     yield "lives", f"{len(outcomes):,}"
     yield "campaign-weeks", f"{weeks:,}, which is {weeks / minutes:,.0f} a minute"
+    yield "a minute of a processor", f"{weeks / used.total_seconds() * 60:,.0f}"
     yield "ends of the daemon", _listed(each.ends for each in outcomes)
     yield "of these, killed", _listed(each.kills for each in outcomes)
     yield "faults", _listed(each.faults for each in outcomes)
