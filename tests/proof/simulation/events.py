@@ -24,6 +24,8 @@ class Kind(StrEnum):
     KILL_AT_STEP = auto()
     KILL_AT_COMMIT = auto()
     DISK_ERROR = auto()
+    DISK_FULL = auto()
+    CLOCK = auto()
     STOP = auto()
     EDIT = auto()
     ACT = auto()
@@ -35,7 +37,7 @@ class Event:
     """One thing that happens, in seconds since the life's beginning.
 
     `count` is which step or commit from then on is struck; `strength` how likely each call is hit meanwhile, from 0 to
-    1; `fault` what the API does to calls.
+    1; `fault` what the API does to calls; `by` how far the clock is set forward, and back again at the end.
     """
 
     at: float
@@ -44,6 +46,7 @@ class Event:
     count: int = 1
     strength: float = 0.0
     fault: Fault | None = None
+    by: timedelta = timedelta()
 
 
 # How often each happens in a year.
@@ -53,7 +56,9 @@ _A_YEAR: Final = {
     Kind.KILL: 10,
     Kind.KILL_AT_STEP: 30,
     Kind.KILL_AT_COMMIT: 30,
-    Kind.DISK_ERROR: 25,
+    Kind.DISK_ERROR: 15,
+    Kind.DISK_FULL: 8,
+    Kind.CLOCK: 8,
     Kind.STOP: 10,
     Kind.EDIT: 12,
     Kind.ACT: 200,
@@ -92,6 +97,10 @@ def _event(chance: random.Random, kind: Kind, at: float) -> Event:
             return make(lasts=_while(chance), fault=_fault(chance))
         case Kind.NETWORK:
             return make(lasts=_while(chance), strength=chance.choice((0.1, 0.4, 1.0)))
+        case Kind.DISK_FULL:
+            return make(lasts=_while(chance))
+        case Kind.CLOCK:
+            return make(lasts=_while(chance), by=_jump(chance))
         case Kind.EDIT if chance.random() < 0.3:
             # A mistake is in it first.
             return make(lasts=_while(chance))
@@ -104,6 +113,11 @@ def _event(chance: random.Random, kind: Kind, at: float) -> Event:
 
 def _while(chance: random.Random) -> float:
     return chance.choice((chance.uniform(1, 20), chance.uniform(30, 10 * _MINUTE), chance.uniform(0.2, 4) * _HOUR))
+
+
+def _jump(chance: random.Random) -> timedelta:
+    seconds = chance.choice((chance.uniform(3, 60), chance.uniform(60, 1200), chance.choice((3600.0, 10800.0))))
+    return timedelta(seconds=chance.choice((-1, 1)) * seconds)
 
 
 def _fault(chance: random.Random) -> Fault:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from tests.proof.history import History, Look
+from tests.proof.history import Clock, History, Look
 from tests.proof.rows import read_file
 from tests.proof.simulation import past
 from tests.proof.simulation.loop import current_process
@@ -67,7 +67,7 @@ class Life:
             looks=self.looks,
             acts=world.people.acts,
             gives_up_after=past.GIVES_UP_AFTER,
-            records_missed=False,
+            clock=Clock(world.wall.steps),
         )
 
     def faults(self) -> list[str]:
@@ -103,8 +103,9 @@ class Life:
             loop.run(min(until, loop.time() + self._luck.uniform(0.5, 3)))
         else:
             self._look()
-            # As on one that stands still: nothing is awake before the next thing happens, or a moment earlier.
-            loop.oversleep(until - self._luck.uniform(0, 5))
+            # As on one that stands still or is suspended until the next thing happens, or a moment before.
+            wakes_at = until - self._luck.uniform(0, 5)
+            self._luck.choice((loop.oversleep, self.world.wall.suspend))(wakes_at)
             loop.run(until)
 
     def _is_settled(self, ledger: sqlite3.Connection) -> bool:

@@ -84,7 +84,7 @@ class Machine:
             settle_down=lambda: None,
             watch=self._new_watch,
         )
-        daemon = Daemon(settings, self.ledger, {}, now=self.wall, around=around)
+        daemon = Daemon(settings, self.ledger, {}, now=self.wall, clocks=self.wall.clocks, around=around)
         self.loop.begin(daemon.live(), self.process).add_done_callback(self._ended)
         self.when_started()
 
@@ -93,14 +93,25 @@ class Machine:
         """Whether a daemon lives."""
         return self.starts_at is None and not self.process.is_dead
 
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing is kept in memory only, which would be lost: that's said by the daemon, and no promise."""
+        return self._writer is None or self._writer.fault is None
+
     def kill(self) -> None:
         """SIGKILL, if there's anybody."""
-        if not self.process.is_dead:
+        if not self.process.is_dead and self.may_end:
             self.loop.kill(self.process)
+
+    def kill_soon(self, *, step: int | None = None, commit: int | None = None) -> None:
+        """Have it killed before a step that it makes, or at a commit, counted from now on."""
+        if self.may_end:
+            self.process.kill_in, self.disk.kill_at = step, commit
 
     def signal(self, number: signal.Signals) -> None:
         """Any other signal, if there's anybody, and he listens already."""
-        self.loop.signal(number)
+        if self.may_end or number is signal.SIGHUP:
+            self.loop.signal(number)
 
     def tell_of_edits(self) -> None:
         """Have the daemon hear that its file has changed, as the kernel tells it."""
@@ -124,7 +135,7 @@ class Machine:
         self._is_wanted = False
 
     def _new_writer(self, database: Database) -> InlineWriter:
-        self._writer = InlineWriter(database, self.disk)
+        self._writer = InlineWriter(database, self.disk, self.loop, self.process)
         return self._writer
 
     def _new_watch(self, changed: Callable[[], None]) -> Watch:

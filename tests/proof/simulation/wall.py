@@ -10,6 +10,7 @@ import apscheduler.executors.base
 import apscheduler.schedulers.base
 import apscheduler.triggers.interval
 
+from scheduler.clock import Reading
 from tests.proof.simulation.loop import VirtualLoop
 
 # Where APScheduler reads the clock.
@@ -21,12 +22,29 @@ _READERS: Final[tuple[ModuleType, ...]] = (
 
 
 class Wall:
-    """The daemon's clock. `ahead` is how far it's ahead of true time."""
+    """The daemon's clock. `ahead` is how far it's ahead of true time, `steps` since when it was so."""
 
     def __init__(self, loop: VirtualLoop, start: datetime) -> None:
         self._loop = loop
         self._start = start
+        self._suspended = 0.0
         self.ahead = timedelta()
+        self.steps: list[tuple[datetime, timedelta]] = []
+
+    def step(self, by: timedelta) -> None:
+        """Set it forward, or back."""
+        self.ahead += by
+        self.steps.append((self.true(), self.ahead))
+
+    def suspend(self, until: float) -> None:
+        """Have the machine suspended up to a time: the clock that counts how long it ran stands still."""
+        self._suspended += max(0.0, until - self._loop.time())
+        self._loop.oversleep(until)
+
+    def clocks(self) -> Reading:
+        """All clocks of the machine."""
+        now = self._loop.time()
+        return Reading(self(), timedelta(seconds=now - self._suspended), timedelta(seconds=now))
 
     def __call__(self) -> datetime:
         """What it shows."""

@@ -92,11 +92,11 @@ class World:
 
     def next_moment(self) -> float:
         """When something happens next: an edge of the rules, an event or its end, a start of the daemon, or the end."""
-        now = self.loop.time()
-        index = bisect_right(self._edges, now)
+        now, ahead = self.loop.time(), self.wall.ahead.total_seconds()
+        index = bisect_right(self._edges, now + ahead)
         moments = [
             self.end if now >= self.calm else self.calm,
-            *self._edges[index : index + 1],
+            *(edge - ahead for edge in self._edges[index : index + 1]),
             *(event.at for event in self._events[-1:]),
             *(event.at + event.lasts for event in self._troubles),
             *([] if self.machine.starts_at is None else [self.machine.starts_at]),
@@ -124,14 +124,17 @@ class World:
 
     def _befall(self, event: Event) -> None:
         match event.kind:
-            case Kind.API | Kind.NETWORK:
+            case Kind.API | Kind.NETWORK | Kind.DISK_FULL:
                 self._begin_trouble(event)
+            case Kind.CLOCK:
+                self._begin_trouble(event)
+                self.wall.step(event.by)
             case Kind.KILL:
                 self.machine.kill()
             case Kind.KILL_AT_STEP:
-                self.machine.process.kill_in = event.count
+                self.machine.kill_soon(step=event.count)
             case Kind.KILL_AT_COMMIT:
-                self.disk.kill_at = event.count
+                self.machine.kill_soon(commit=event.count)
             case Kind.DISK_ERROR:
                 self.disk.fail_at = event.count
             case Kind.STOP:
@@ -155,12 +158,15 @@ class World:
         self._use_troubles()
         if event.kind is Kind.EDIT:
             self._edit()
+        if event.kind is Kind.CLOCK:
+            self.wall.step(-event.by)
 
     def _use_troubles(self) -> None:
         self.sandbox.clear_faults()
         for event in self._troubles:
             if event.fault is not None:
                 self.sandbox.add_fault(event.fault)
+        self.disk.is_full = any(event.kind is Kind.DISK_FULL for event in self._troubles)
         self.network.trouble = max((event.strength for event in self._troubles), default=0.0)
 
     def _write_rules(self) -> None:
