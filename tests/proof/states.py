@@ -30,7 +30,8 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
-    is_enforced = all(span is not None and span.is_enforced for span in spans)
+    shown = evidence.clock.shows(look.at)
+    is_enforced = all(span is not None and span.is_enforced_at(shown) for span in spans)
     was_paused = any(row.state == "succeeded" for row in rows)
     return (was_paused and not is_enforced) or not _was_listed_since(evidence, key, last)
 

@@ -18,11 +18,13 @@ from tests.proof.simulation.scenario import draw
 from tests.proof.simulation.world import World
 
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
-_PUNCTUAL: Final = (3.0, 12.0)
-_ATTENTIVE: Final = ((30.0, 120.0), (30.0, 120.0), (430.0, 500.0))
-# So long after the last event a daemon has seen what it was about: a recheck is due every five minutes.
-_LONG_ENOUGH: Final = 430.0
-_LATEST: Final = 55.0
+_PUNCTUAL: Final = (2.0, 12.0)
+_ATTENTIVE: Final = ((30.0, 120.0), (30.0, 120.0), (620.0, 680.0))
+# How late they are then.
+_LATE: Final = (0.5, 180.0)
+# So long after the last event a daemon has seen what it was about: a recheck is due every five minutes, by a tick each
+# minute, and both may be late.
+_LONG_ENOUGH: Final = 620.0
 _DRAINED: Final = 60.0
 
 
@@ -98,8 +100,8 @@ class Life:
         elif now < self._punctual_until:
             loop.run(min(until, self._punctual_until))
         elif now < self._attentive_until or not self._is_settled(ledger):
-            # As on a machine that has a lot to do: timers are late, up to a minute.
-            loop.oversleep(min(until, now + self._luck.uniform(0, _LATEST)))
+            # As on a machine that has a lot to do: timers are late.
+            loop.oversleep(min(until, now + self._luck.uniform(*_LATE)))
             loop.run(min(until, loop.time() + self._luck.uniform(0.5, 3)))
         else:
             self._look()

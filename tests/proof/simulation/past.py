@@ -80,11 +80,13 @@ def _timeline(ruleset: Ruleset, key: Key, campaign: Campaign) -> Timeline:
 
 
 def _quiet(span: Span) -> Quiet:
+    enforced = tuple((window.start, window.end) for window in span.windows if window.label.is_enforced)
     return Quiet(
         start=span.start,
         end=span.end,
         is_given_back=all(window.label.is_resumed for window in span.windows),
-        is_enforced=any(window.label.is_enforced for window in span.windows),
+        is_enforced=bool(enforced),
+        enforced=enforced,
     )
 
 

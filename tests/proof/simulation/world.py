@@ -173,8 +173,9 @@ class World:
         self.file.write_text(self.scenario.file(self._rules), encoding="utf-8")
         self._ruleset = self.machine.settings().ruleset
         self.versions.edited(self._ruleset, self.wall.true(), is_heard=self.machine.is_up)
-        edges = self._ruleset.edges(self.wall.true(), self.scenario.end)
-        self._edges = sorted({self.wall.seconds(edge.at) for _, edge in edges})
+        since, until = self.wall.true(), self.scenario.end
+        alone = (self._ruleset.alone(rule.name) for rule in self._ruleset.rules)
+        self._edges = sorted({self.wall.seconds(edge.at) for each in alone for edge in each.edges(since, until)})
 
     def _edit(self) -> None:
         self._rules = edited(self._editor, self.scenario, self._rules)
