@@ -13,6 +13,9 @@ from scheduler.sandbox import EFFECTS, Fault
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 _WEEKS_A_YEAR: Final = 52
+# How long things last.
+_LENGTHS: Final = ((1.0, 20.0), (30.0, 5 * _MINUTE), (5 * _MINUTE, 40 * _MINUTE), (_HOUR, 4 * _HOUR))
+_LENGTH_WEIGHTS: Final = (35, 40, 20, 5)
 
 
 class Kind(StrEnum):
@@ -36,7 +39,7 @@ class Kind(StrEnum):
 class Event:
     """One thing that happens, in seconds since the life's beginning.
 
-    `count` is which step or commit from then on is struck; `strength` how likely each call is hit meanwhile, from 0 to
+    `count` is which step or commit from then on is struck, or how many acts there are; `strength` how likely each call is hit meanwhile, from 0 to
     1; `fault` what the API does to calls; `by` how far the clock is set forward, and back again at the end.
     """
 
@@ -51,7 +54,7 @@ class Event:
 
 # How often each happens in a year.
 _A_YEAR: Final = {
-    Kind.API: 70,
+    Kind.API: 50,
     Kind.NETWORK: 30,
     Kind.KILL: 10,
     Kind.KILL_AT_STEP: 30,
@@ -61,8 +64,8 @@ _A_YEAR: Final = {
     Kind.CLOCK: 8,
     Kind.STOP: 10,
     Kind.EDIT: 12,
-    Kind.ACT: 200,
-    Kind.ROUND: 120,
+    Kind.ACT: 50,
+    Kind.ROUND: 60,
 }
 
 
@@ -104,6 +107,8 @@ def _event(chance: random.Random, kind: Kind, at: float) -> Event:
         case Kind.EDIT if chance.random() < 0.3:
             # A mistake is in it first.
             return make(lasts=_while(chance))
+        case Kind.ACT:
+            return make(count=chance.randrange(1, 9))
         case Kind.KILL_AT_STEP:
             return make(count=round(10 ** chance.uniform(0, 3.3)))
         case Kind.KILL_AT_COMMIT | Kind.DISK_ERROR:
@@ -112,7 +117,8 @@ def _event(chance: random.Random, kind: Kind, at: float) -> Event:
 
 
 def _while(chance: random.Random) -> float:
-    return chance.choice((chance.uniform(1, 20), chance.uniform(30, 10 * _MINUTE), chance.uniform(0.2, 4) * _HOUR))
+    (limits,) = chance.choices(_LENGTHS, _LENGTH_WEIGHTS)
+    return chance.uniform(*limits)
 
 
 def _jump(chance: random.Random) -> timedelta:

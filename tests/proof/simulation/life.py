@@ -19,9 +19,10 @@ from tests.proof.simulation.world import World
 
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
 _PUNCTUAL: Final = (2.0, 12.0)
-_ATTENTIVE: Final = ((30.0, 120.0), (30.0, 120.0), (620.0, 680.0))
+_ATTENTIVE: Final = ((0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
 # How late they are then.
 _LATE: Final = (0.5, 180.0)
+_VERY_LATE: Final = (30.0, 600.0)
 # So long after the last event a daemon has seen what it was about: a recheck is due every five minutes, by a tick each
 # minute, and both may be late.
 _LONG_ENOUGH: Final = 620.0
@@ -101,12 +102,13 @@ class Life:
             loop.run(min(until, self._punctual_until))
         elif now < self._attentive_until or not self._is_settled(ledger):
             # As on a machine that has a lot to do: timers are late.
-            loop.oversleep(min(until, now + self._luck.uniform(*_LATE)))
+            late = self._luck.uniform(*(_LATE if now - self._happened_at < _LONG_ENOUGH else _VERY_LATE))
+            loop.oversleep(min(until, now + late))
             loop.run(min(until, loop.time() + self._luck.uniform(0.5, 3)))
         else:
             self._look()
             # As on one that stands still or is suspended until the next thing happens, or a moment before.
-            wakes_at = until - self._luck.uniform(0, 5)
+            wakes_at = until - self._luck.choice((0.0, 0.0, 0.0, self._luck.uniform(0, 5)))
             self._luck.choice((loop.oversleep, self.world.wall.suspend))(wakes_at)
             loop.run(until)
 

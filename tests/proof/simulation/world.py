@@ -140,7 +140,8 @@ class World:
             case Kind.STOP:
                 self.machine.signal(signal.SIGTERM)
             case Kind.ACT:
-                self.people.act()
+                for _ in range(event.count):
+                    self.people.act()
             case Kind.ROUND:
                 self.people.make_a_round(self._ruleset)
             case Kind.EDIT if event.lasts:
