@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property mutants faults simulate systemd benchmark check format lock wheel clean help
+.PHONY: demo test property mutants faults chaos simulate systemd benchmark check format lock wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
@@ -16,8 +16,9 @@ help:
 	@echo "make property  search with the properties for minutes; says how many examples ran"
 	@echo "make mutants   10,000 spoilt files: each is right, or rejected with a place; some minutes"
 	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
+	@echo "make chaos     the real daemon killed a hundred times, its clock, disk, file and API in trouble: some minutes (SEED=n)"
+	@echo "make simulate  years of the daemon's life in minutes, with faults and deaths everywhere (SEED=n)"
 	@echo "make systemd   the service under a real systemd, as a new user installs it, and how exposed it is: as root, a minute"
-	@echo "make simulate  years of the daemon's life in minutes, with faults and deaths everywhere; a seed repeats one"
 	@echo "make benchmark how fast it is, against what one would use instead: a quarter of an hour"
 	@echo "make check     lint, format, types and known vulnerabilities only"
 	@echo "make format    let ruff rewrite what it can"
@@ -58,6 +59,9 @@ mutants: $(READY)
 
 faults: $(READY)
 	@CURFEW_FAULTS=2000 $(BIN)/python -m pytest tests/integration/test_faults.py
+
+chaos: $(READY)
+	@$(BIN)/python -m tests.proof.chaos $(if $(SEED),--seed $(SEED))
 
 systemd: $(READY)
 	@CURFEW_SYSTEMD=1 $(BIN)/python -m pytest tests/systemd --verbose

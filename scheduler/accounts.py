@@ -94,8 +94,9 @@ class AccountAtWork:
                 self.has_left = True
                 return
             # Before the tick says that all before it was seen to.
-            await self._downtime.look(now())
-            await self._reconciler.run(now())
+            at = now()
+            await self._downtime.look(at, self.account.name)
+            await self._reconciler.run(at)
             self.has_passed.set()
             await self._writer.do(passed)
             if self._is_leaving and await self._writer.do(self._owes_nothing) and self._is_leaving:

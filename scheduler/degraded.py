@@ -11,8 +11,8 @@ from scheduler.ledger.database import Connection, Writer
 from scheduler.logs import logger
 
 # What the log and the journal call it.
-_BEGINS: Final = "ledger not writable"
-_IS_OVER: Final = "ledger writable again"
+BEGINS: Final = "ledger not writable"
+IS_OVER: Final = "ledger writable again"
 _MEANWHILE: Final = "pauses go out, and are kept in memory and in this log; resumes wait"
 
 _log = logger()
@@ -41,14 +41,14 @@ class Degraded:
 
     def _begins(self, fault: LedgerFault, now: datetime) -> None:
         self._since = self._since or now
-        _log.error(_BEGINS, error=fault.why, meanwhile=_MEANWHILE, what_to_do=fault.advice)
+        _log.error(BEGINS, error=fault.why, meanwhile=_MEANWHILE, what_to_do=fault.advice)
         systemd.status(degraded_text(fault))
-        self._note(now, _BEGINS, {"why": fault.why})
+        self._note(now, BEGINS, {"why": fault.why})
 
     def _is_over(self, now: datetime) -> None:
-        _log.info(_IS_OVER, since=self._since, records="all are in it")
+        _log.info(IS_OVER, since=self._since, records="all are in it")
         systemd.status("the ledger is written again")
-        self._note(now, _IS_OVER, {"since": f"{self._since:%Y-%m-%dT%H:%M:%SZ}"})
+        self._note(now, IS_OVER, {"since": f"{self._since:%Y-%m-%dT%H:%M:%SZ}"})
         self._since = None
         self.when_over("the ledger")
 

@@ -80,15 +80,20 @@ class Downtime:
         self._dry_run = dry_run
         self._ruleset = Ruleset([])
         self._in_force: Mapping[str, datetime] = {}
+        self._began_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._passed_at: dict[str, datetime] = {}
         self._turn = asyncio.Lock()
 
     def use(self, ruleset: Ruleset, in_force: Mapping[str, datetime]) -> None:
         """Go by these rules; `in_force` says since when each is as it is."""
         self._ruleset, self._in_force = ruleset, in_force
 
-    async def look(self, now: datetime) -> None:
+    async def look(self, now: datetime, account: str | None = None) -> None:
         """Somebody looks at what is due now: record what has passed since the last look, be it a daemon's before.
+
+        `account` is one whose pass follows, by this same instant. What came and went since its last pass is recorded
+        as well, however short a while that is: nobody has looked at what was due of this account meanwhile.
 
         Where the clock was put back, what is still to come is seen to by nobody yet.
 
@@ -102,9 +107,28 @@ class Downtime:
             if last is None or abs(now - last) > UNSEEN:
                 why = _NO_DAEMON if last is None else _NO_LOOK
                 missed = await self._writer.do(lambda connection: self._record(connection, last, now, why))
-                if missed is not None:
-                    _log.error("windows were missed", **missed.facts)
+                self._tell(missed)
+            if account is not None:
+                await self._look_at(account, now)
+            self._began_at = self._began_at or now
             self._looked_at = now
+
+    async def _look_at(self, account: str, now: datetime) -> None:
+        last = self._passed_at.get(account, self._began_at)
+        self._passed_at[account] = now
+        rules = [rule.name for rule in self._ruleset.rules if rule.account == account]
+        if last is not None and any(passed(self._ruleset.alone(rule), last, now) for rule in rules):
+            self._tell(await self._writer.do(lambda connection: self._record_of(connection, account, last, now)))
+
+    def _tell(self, missed: Missed | None) -> None:
+        if missed is not None:
+            _log.error("windows were missed", **missed.facts)
+
+    def _record_of(self, connection: Connection, account: str, last: datetime, now: datetime) -> Missed | None:
+        missed = _summary(list(self._misses(connection, account, last, now, _NO_LOOK)), last, now, _NO_LOOK)
+        if missed is not None:
+            work.note(connection, now, "windows missed", details=missed.facts)
+        return missed
 
     def _record(self, connection: Connection, last: datetime | None, now: datetime, why: str) -> Missed | None:
         last = last or seen_to_until(connection, now)

@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -63,6 +63,7 @@ class Standby:
             LedgerError: the ledger can't be written.
         """
         rest = timedelta()
+        self._listen()
         try:
             while await self._is_had(rest):
                 try:
@@ -79,28 +80,30 @@ class Standby:
             _log.info("daemon stopped", why=self._signal.name if self._signal else None)
             return exit_code(self._signal)
         finally:
+            self._listen_no_more()
             self._thread.shutdown(wait=False)
 
     async def _is_had(self, rest: timedelta) -> bool:
         """Wait for the right; False where a signal comes."""
-        with self._listening():
-            await self._rest(rest)
-            while not self._stop.is_set() and not await self._is_taken():
-                await self._rest(TRY)
+        await self._rest(rest)
+        while not self._stop.is_set() and not await self._is_taken():
+            await self._rest(TRY)
         return not self._stop.is_set()
 
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _listen(self) -> None:
+        """Hear signals from now on, in the place of whoever did so before.
+
+        Between two who hear them there's no moment without: one that has just come would be lost.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         # There's nothing to do: the file is read again before its rules count.
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
+
+    def _listen_no_more(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._signal = number
@@ -133,9 +136,14 @@ class Standby:
                 await self._stop.wait()
 
     async def _live(self) -> int:
-        with self._listening():
-            self._life = await asyncio.to_thread(self._begin, self._has_waited)
-        return exit_code(self._signal) if self._stop.is_set() else await self._life.live()
+        self._life = await asyncio.to_thread(self._begin, self._has_waited)
+        if self._stop.is_set():
+            return exit_code(self._signal)
+        try:
+            # It hears them itself, and at its end nobody does.
+            return await self._life.live()
+        finally:
+            self._listen()
 
     async def _while_valid(self, life: Coroutine[Any, Any, int]) -> int:
         lives, kept = asyncio.create_task(life), asyncio.create_task(self._keep())

@@ -301,8 +301,9 @@ def test_a_ledger_is_backed_up_while_its_daemon_works_and_put_back_only_after_it
 ) -> None:
     write_rules(tmp_path, sandbox.base_url, window_from_now(AN_HOUR_AGO, AN_HOUR))
     with daemon_process(tmp_path) as daemon:
-        wait_until(lambda: len(curfew.rows("audit", tmp_path)) == 3, "all is on record")
-        wait_until(lambda: all_paused(sandbox), "all campaigns are paused")
+        done = ("audit", tmp_path, "--outcome", "succeeded")
+        wait_until(lambda: len(curfew.rows(*done)) == 3, "all is on record, with its outcome")
+        assert all_paused(sandbox)
         assert curfew("db", "backup", "copy.db", cwd=tmp_path).returncode == 0
         assert curfew("db", "check", cwd=tmp_path).returncode == 0
         refused = curfew("db", "restore", "copy.db", cwd=tmp_path)

@@ -648,7 +648,8 @@ class TestPlan:
         assert done.returncode == 0
         assert "pause  11, 12 until Mon 2026-11-30 08:00+01:00" in done.stdout
         assert done.stderr == (
-            f"curfew: exceptions (curfew overrides) aren't counted: {folder}/curfew.db: file is not a database\n"
+            f"curfew: exceptions (curfew overrides) aren't counted: {folder}/curfew.db: file is not a database; "
+            "it's damaged: `curfew db check` says where, and `curfew db restore BACKUP` puts a backup in its place\n"
         )
 
     def test_so_is_one_that_cannot_even_be_looked_for(self, curfew: Curfew, folder: Path) -> None:

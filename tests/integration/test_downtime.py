@@ -19,7 +19,7 @@ from freezegun import freeze_time
 from sqlalchemy import select
 
 from rules.overrides import Override, OverrideKind
-from scheduler import clockwatch, daemon, reload, zonewatch
+from scheduler import accounts, clockwatch, daemon, reload, zonewatch
 from scheduler.daemon import Daemon
 from scheduler.ledger import reports, work
 from scheduler.ledger.overrides import add_override, revoke_override
@@ -179,6 +179,53 @@ class TestMissed:
         ((_, _, due_at, _),) = lives.changes()
         assert due_at == FRIDAY + 6 * WEEK
         assert lives.reasons()[0].startswith("5 windows passed")
+
+
+class TestBetweenTwoPasses:
+    """A window ends after somebody has looked, and before the pass that would have acted on it."""
+
+    async def test_the_end_of_a_window_while_the_daemon_starts_is_no_way_to_lose_it(
+        self, lives: Lives, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await lives.live(BEFORE)
+        monkeypatch.setattr(daemon, "wait_after", lambda _: timedelta(milliseconds=200))
+        clocks = Clocks(lives.clock)
+        async with lives.living(MONDAY - 2 * SECOND, clocks=clocks):
+            await until(lambda: has_said(logs, "the last starts ended without a word"), "it has looked, and waits")
+            clocks.go_by(4 * SECOND)
+            await until(lives.has_settled, "it has passed")
+        for campaign in (CAMPAIGN, SECOND_ONE):
+            assert lives.changes(campaign) == [("weekend", "pause", FRIDAY, "missed")]
+        assert [line["why"] for line in errors(logs)] == ["they passed while the daemon could do nothing"]
+
+    async def test_nor_is_one_of_seconds_while_the_daemon_lives(
+        self, lives: Lives, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(accounts, "TICK", timedelta(milliseconds=20))
+        lives.write("{name: short, campaigns: all, pause: {from: Fri 17:00:00, until: Fri 17:00:04}}")
+        clocks = Clocks(lives.clock)
+        async with lives.living(FRIDAY - 2 * SECOND, clocks=clocks):
+            await until(lives.has_settled, "it has passed before it")
+            clocks.go_by(8 * SECOND)
+            await until(lives.has_settled, "it has passed after it")
+        assert lives.changes() == [("short", "pause", FRIDAY, "missed")]
+        assert len(errors(logs)) == 1
+
+    async def test_what_was_acted_on_is_not_missed(
+        self, lives: Lives, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(accounts, "TICK", timedelta(milliseconds=20))
+        clocks = Clocks(lives.clock)
+
+        async def is_given_back() -> bool:
+            return lives.statuses() == ["RUNNING", "RUNNING"] and await lives.has_settled()
+
+        async with lives.living(FRIDAY, clocks=clocks):
+            await until(lives.has_settled, "it has paused")
+            clocks.go_by(MONDAY - FRIDAY)
+            await until(is_given_back, "it has given back")
+        assert [each[1::2] for each in lives.changes()] == [("pause", "succeeded"), ("resume", "succeeded")]
+        assert errors(logs) == []
 
 
 class TestNothingMissed:

@@ -279,6 +279,39 @@ class TestSignals:
         assert await bench.ended() == 0
         assert (bench.lives, bench.right.is_held) == ([], False)
 
+    async def test_one_that_comes_right_then_is_not_lost_either(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+    ) -> None:
+        """In the very step in which the daemon's turn begins: the event loop hears of it only after that."""
+        bench.right.is_free = False
+        bench.start()
+        await until(is_said(logs, "standing by"), "it stands by")
+
+        def send_one(_: FakeRight) -> str:
+            send(signal.SIGTERM)
+            return "db1:7:abc"
+
+        monkeypatch.setattr(FakeRight, "taken_from", property(send_one))
+        bench.right.is_free = True
+        assert await bench.ended() == 0
+        assert not any(life.has_begun for life in bench.lives)
+
+    async def test_one_that_comes_in_the_last_step_of_a_life_is_not_lost(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def live(life: FakeLife) -> int:
+            life.has_begun = True
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, lambda: None)
+            send(signal.SIGTERM)
+            loop.remove_signal_handler(signal.SIGTERM)
+            raise LeaseLost("taken")
+
+        monkeypatch.setattr(FakeLife, "live", live)
+        bench.start()
+        assert await bench.ended() == 0
+        assert len(bench.lives) == 1
+
     async def test_one_that_comes_when_the_right_is_lost_ends_the_process(self, bench: Bench) -> None:
         bench.start()
         life = await bench.living()

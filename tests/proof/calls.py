@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tests.proof.evidence import MAKES, Breach, Evidence, breach
-from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Plan
+from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Plan, Reign
 from tests.proof.matching import Tried
 from tests.proof.replay import Change
 
@@ -36,8 +36,8 @@ def _after_success(tried: Sequence[Tried]) -> Iterator[tuple[Tried, Call]]:
     for each in tried:
         if success is not None and each.call is not None:
             yield success, each.call
-        if each.attempt.outcome == "succeeded":
-            success = each
+        # After one whose answer was lost, nobody knows any more what its campaign does.
+        success = each if each.attempt.outcome == "succeeded" else None
 
 
 def number_marked(evidence: Evidence) -> int:
@@ -172,14 +172,17 @@ def _why_held(evidence: Evidence, call: Call, stop: Change) -> str | None:
     if is_early or evidence.clock.was_put_back(stop.since, call.received_at):
         # Put back to before a hold that its pause comes after, a clock makes another order of the two.
         return None
-    plans, at = evidence.history.plans_at(call.received_at), evidence.sent_at(call)[0]
-    if plans and all(_is_left(plan, tried.intent, at) for plan in plans):
+    reigns, at = evidence.history.reigns_at(call.received_at), evidence.sent_at(call)[0]
+    if reigns and all(_is_left(evidence, reign, tried.intent, at) for reign in reigns):
         return f"{tried.intent} was to leave it paused"
     return None
 
 
-def _is_left(plan: Plan, pause: IntentRow, until: datetime) -> bool:
-    span = plan.span_at(pause.key, pause.due_at)
+def _is_left(evidence: Evidence, reign: Reign, pause: IntentRow, until: datetime) -> bool:
+    """Whether the rules leave it paused; what was over before they were there has no say in it."""
+    plan, span = reign.plan, reign.plan.span_at(pause.key, pause.due_at)
+    if pause.due_at < evidence.clock.shows(reign.certain_from or reign.since):
+        return False
     if span is None:
         return bool(plan.holds_between(pause.key, pause.due_at, pause.due_at + timedelta(microseconds=1)))
     return not span.is_given_back or bool(plan.holds_between(pause.key, span.start, min(span.end, until)))
@@ -229,11 +232,17 @@ def _span_of(plan: Plan, key: Key, intent: IntentRow) -> tuple[datetime, datetim
 
 
 def _was_given_back(evidence: Evidence, pause: IntentRow, person: Act) -> bool:
-    """Whether we have run it again ourselves before a person did: by a clock that was ahead, say."""
-    calls = evidence.calls_for(pause)
-    changes = evidence.replay.changes(pause.key)
+    """Whether we have run it again ourselves before a person did: as the calls went, or by the order of due times.
+
+    The two are the same, but where a clock was put back.
+    """
+    calls, changes = evidence.calls_for(pause), evidence.replay.changes(pause.key)
+    ours = (each for each in changes if each.is_ours and each.after == RUNNING and each.since < person.since)
+    tried = (evidence.tried_of.get(each.by.sequence) for each in ours if isinstance(each.by, Call))
     return any(
-        each.is_ours and each.after == RUNNING and calls[-1].received_at < each.since < person.since for each in changes
+        each.call is not None and (calls[-1].sequence < each.call.sequence or pause.due_at <= each.intent.due_at)
+        for each in tried
+        if each is not None
     )
 
 

@@ -75,12 +75,14 @@ class Plan:
 class Reign:
     """That one version of the file may have been in force `[since, until)`, in true time.
 
-    Two may overlap where it isn't known to the instant when the daemon took up the new one.
+    Two may overlap where it isn't known to the instant when the daemon took up the new one. `certain_from`: from when
+    on it surely was in force, where that isn't `since`.
     """
 
     plan: Plan
     since: datetime
     until: datetime
+    certain_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +272,13 @@ class History:
     gives_up_after: Mapping[str, timedelta] = field(default_factory=dict)
     records_missed: bool = True
 
+    def reigns_at(self, at: datetime) -> list[Reign]:
+        """The versions that may have been in force at an instant of true time."""
+        return [reign for reign in self.reigns if reign.since <= at < reign.until]
+
     def plans_at(self, at: datetime) -> list[Plan]:
-        """The plans that may have been in force at an instant of true time."""
-        return [reign.plan for reign in self.reigns if reign.since <= at < reign.until]
+        """Their plans."""
+        return [reign.plan for reign in self.reigns_at(at)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.proof.dues import has_taken
 from tests.proof.evidence import Breach, Evidence, breach
@@ -24,16 +24,21 @@ def running_when_quiet(evidence: Evidence) -> Iterator[Breach]:
 def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]) -> bool:
     start = min(span.start for span in spans if span is not None)
     rows = [row for row in evidence.intents_of.get((key, "pause"), ()) if start <= row.due_at]
-    if any(row.state == "failed" and _was_refused(evidence, row) for row in rows):
+    # After a failure it's tried again some minutes later; by a clock that was put back that's after the window.
+    was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
+    if any(row.state == "failed" and (was_put_back or _was_refused(evidence, row)) for row in rows):
         return True
     changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
+    shown = evidence.clock.shows(look.at)
+    is_enforced = all(span is not None and span.is_enforced_at(shown) for span in spans)
+    was_paused = any(row.state == "succeeded" for row in rows) and not is_enforced
+    if was_put_back and was_paused and any(not each.is_ours and each.after == RUNNING for each in changes):
+        # What a person has resumed in a window stays so when it comes once more.
+        return True
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
-    shown = evidence.clock.shows(look.at)
-    is_enforced = all(span is not None and span.is_enforced_at(shown) for span in spans)
-    was_paused = any(row.state == "succeeded" for row in rows)
-    return (was_paused and not is_enforced) or not _was_listed_since(evidence, key, last)
+    return was_paused or not _was_listed_since(evidence, key, last)
 
 
 def _was_listed_since(evidence: Evidence, key: Key, change: Change) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Self
 
 from tests.proof.history import (
@@ -44,7 +45,7 @@ class Story:
 
     def __init__(self, *spans: Quiet, holds: Sequence[float] = (), keys: Sequence[Key] = (ONE,)) -> None:
         planned = [PlannedHold(at=at(minutes)) for minutes in holds]
-        self.reigns: list[tuple[Plan, float]] = []
+        self.reigns: list[tuple[Plan, float, float]] = []
         self.rules(0, Plan(spans=dict.fromkeys(keys, spans), holds=dict.fromkeys(keys, planned)))
         self.statuses: dict[Key, str] = dict.fromkeys(keys, RUNNING)
         self.first = dict(self.statuses)
@@ -57,9 +58,9 @@ class Story:
         self.steps: list[tuple[datetime, timedelta]] = []
         self.life = 1
 
-    def rules(self, minutes: float, plan: Plan) -> None:
-        """Another version of the file is in force from then on."""
-        self.reigns.append((plan, minutes))
+    def rules(self, minutes: float, plan: Plan, *, certain: float | None = None) -> None:
+        """Another version of the file may be in force from then on, and surely is from `certain` on."""
+        self.reigns.append((plan, minutes, minutes if certain is None else certain))
 
     def intent(self, action: str, due: float, expires: float, *, key: Key = ONE, **more: Any) -> IntentRow:
         """A change on record."""
@@ -173,11 +174,11 @@ class Story:
 
     def history(self, **more: Any) -> History:
         """All of it, as the checker is given it."""
-        bounds = [at(minutes) for _, minutes in self.reigns] + [at(10**6)]
+        bounds = [at(minutes) for _, minutes, _ in self.reigns] + [at(10**6)]
         return History(
             reigns=[
-                Reign(plan=plan, since=since, until=until)
-                for (plan, _), since, until in zip(self.reigns, bounds, bounds[1:], strict=False)
+                Reign(plan=plan, since=since, until=until, certain_from=at(certain))
+                for (plan, _, certain), (since, until) in zip(self.reigns, pairwise(bounds), strict=True)
             ],
             statuses=self.first,
             calls=self.calls,

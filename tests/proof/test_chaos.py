@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -162,8 +163,8 @@ class TestOwnFaults:
         assert fault == f"life 1 ended with {code}: no idea"
 
     def test_a_traceback_is_one_and_a_state_that_never_settles(self) -> None:
-        words = "Traceback (most recent call last)"
-        assert len(list(own_faults(self.played(self.life(None, words), unsettled="a call")))) == 2
+        life = replace(self.life(None), has_traceback=True)
+        assert len(list(own_faults(self.played(life, unsettled="a call")))) == 2
 
     def test_a_full_disk_and_a_wrong_file_excuse_their_own_ends_and_no_other(self) -> None:
         around = [(NOON, NOON)]
@@ -176,10 +177,11 @@ class TestOwnFaults:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    scale = Scale(rounds=1, kills=3, accounts=2, campaigns=6, chaos_seconds=7, has_time_outs=False)
+    scale = Scale(rounds=1, kills=2, accounts=2, campaigns=6, chaos_seconds=5, has_time_outs=False)
     return play(tmp_path_factory.mktemp("chaos"), seed=5, scale=scale, kinds=Kinds())
 
 
+@pytest.mark.xdist_group("chaos")
 class TestShortRun:
     def test_no_promise_is_broken(self, played: Played) -> None:
         assert check(played.history).violations == ()
@@ -188,7 +190,7 @@ class TestShortRun:
         assert list(own_faults(played)) == []
 
     def test_it_was_killed_and_something_was_due(self, played: Played) -> None:
-        assert sum(life.is_killed for life in played.lives) >= 3
+        assert sum(life.is_killed for life in played.lives) >= 2
         figures = check(played.history).figures
         assert figures.due > 0
         assert (figures.lost, figures.doubled) == (0, 0)

@@ -339,6 +339,19 @@ def a_call_whose_answer_was_lost_and_that_was_found_to_have_worked() -> Story:
     return story.settle(15)
 
 
+def a_pause_without_effect_that_is_tried_again_and_whose_answer_is_lost() -> Story:
+    story = Story(WINDOW)
+    pause = story.pause(10, 20)
+    story.person(11, RUNNING)
+    story.call("list", 12)
+    story.call("pause", 12.1, status=500, fault="status_after")
+    story.attempt(pause, 12.1, "retried", 500)
+    story.call("pause", 13)
+    story.attempt(pause, 13, "succeeded", 200)
+    story.owes(pause)
+    return story.settle(15)
+
+
 def a_person_who_resumes_inside_the_window() -> Story:
     story = Story(WINDOW)
     story.change(story.pause(10, 20), confirmed_at=at(11))
@@ -482,6 +495,62 @@ def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
     return story.settle(27)
 
 
+def a_clock_that_is_put_back_after_a_failure() -> Story:
+    story = Story(WINDOW)
+    story.call("list", 9)
+    story.intent("pause", 10, 20, state="failed", reason="given up", decided_at=at(20))
+    story.call("list", 20)
+    story.steps.append((at(21), timedelta(minutes=-10)))
+    story.call("list", 22)
+    return story.settle(23)
+
+
+def a_clock_that_is_put_back_between_two_pauses() -> Story:
+    story = Story(WINDOW)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.resume(20, 40)
+    story.steps.append((at(21), timedelta(minutes=-10)))
+    second = story.intent("pause", 11, 20, confirmed_at=at(12))
+    story.call("pause", 21.1)
+    story.attempt(second, 11.1, "succeeded", 200)
+    story.call("list", 22)
+    story.call("list", 23)
+    story.person(24, RUNNING)
+    third = story.intent("pause", 14.5, 20)
+    story.call("pause", 24.5)
+    story.attempt(third, 14.5, "succeeded", 200)
+    story.owes(third)
+    return story.settle(25)
+
+
+def a_rule_without_a_resume_that_was_there_too_late() -> Story:
+    story = Story(WINDOW)
+    story.rules(5, Plan(spans={ONE: [quiet(10, 20, is_given_back=False)]}), certain=12)
+    story.pause(10, 20)
+    story.resume(20, 40)
+    return story.settle(30)
+
+
+def a_person_who_resumed_and_a_clock_that_is_put_back_twice() -> Story:
+    story = Story(quiet(5, 8), WINDOW)
+    story.call("list", 4.9)
+    story.pause(5, 8)
+    story.resume(8, 40)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.person(12, RUNNING)
+    story.call("list", 13)
+    story.intent("resume", 13, 20, state="skipped", reason="somebody resumed it", decided_at=at(13))
+    story.steps.append((at(14), timedelta(minutes=-8)))
+    again = story.intent("pause", 6, 8)
+    story.call("pause", 14.1)
+    story.attempt(again, 6.1, "succeeded", 200)
+    back = story.intent("resume", 8.1, 40)
+    story.call("run", 16.1)
+    story.attempt(back, 8.1, "succeeded", 200)
+    return story.settle(19)
+
+
 def a_window_that_passed_while_its_rule_was_edited() -> Story:
     story = Story(WINDOW)
     story.rules(21, Plan(spans={ONE: [WINDOW, quiet(30, 40)]}))
@@ -507,6 +576,7 @@ GOOD = [
     a_good_run,
     a_call_that_was_cut_off_and_sent_again,
     a_call_whose_answer_was_lost_and_that_was_found_to_have_worked,
+    a_pause_without_effect_that_is_tried_again_and_whose_answer_is_lost,
     a_person_who_resumes_inside_the_window,
     a_person_whose_acts_nobody_could_see,
     a_person_who_pauses_while_our_pause_is_on_its_way,
@@ -522,6 +592,10 @@ GOOD = [
     a_clock_that_is_put_back_into_the_window,
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
+    a_clock_that_is_put_back_after_a_failure,
+    a_clock_that_is_put_back_between_two_pauses,
+    a_rule_without_a_resume_that_was_there_too_late,
+    a_person_who_resumed_and_a_clock_that_is_put_back_twice,
     a_window_that_passed_while_its_rule_was_edited,
     a_campaign_that_the_api_refuses_to_pause,
     one_line_for_several_windows_that_were_missed,

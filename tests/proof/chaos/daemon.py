@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
+from scheduler.degraded import BEGINS, IS_OVER
 from tests.acceptance.processes import DaemonProcess
 from tests.proof.chaos.clock import utc_now
 
@@ -26,11 +27,8 @@ class Life:
     is_killed: bool = False
     exit_code: int | None = None
     last_words: str = ""
+    has_traceback: bool = False
     degraded: int = 0
-
-
-_DEGRADED = "the ledger can't be written: pauses go out"
-_WELL_AGAIN = "the ledger is written again"
 
 
 class SupervisedDaemon:
@@ -69,7 +67,7 @@ class SupervisedDaemon:
     def is_degraded(self) -> bool:
         """Whether it goes on in memory, without its disk: what it has done so far would be lost with it."""
         words = "" if self._process is None else self._process.log.read_text(errors="replace")
-        return words.count(_DEGRADED) > words.count(_WELL_AGAIN)
+        return words.rfind(BEGINS) > words.rfind(IS_OVER)
 
     def kill(self) -> None:
         """End it as a power cut would, in the middle of whatever it does."""
@@ -116,7 +114,8 @@ class SupervisedDaemon:
             is_killed=is_killed,
             exit_code=None if is_killed else code,
             last_words=words[-3000:],
-            degraded=words.count(_DEGRADED),
+            has_traceback="Traceback" in words,
+            degraded=words.count(BEGINS),
         )
 
     def _note(self, **values: object) -> None:

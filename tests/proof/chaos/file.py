@@ -4,6 +4,7 @@ The plan is made from the windows themselves, by no code of `rules/`: what lies 
 overlap or touch are one span.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -89,11 +90,14 @@ class RuleFile:
             holds={key: _holds(rules) for key, rules in by_key.items()},
         )
 
-    def edges(self, account: str) -> list[datetime]:
-        """All instants at which something begins or ends for any campaign of an account, sorted."""
-        rules = [rule for rule in self.rules.values() if rule.account == account and rule.is_enabled]
-        windows = {at for rule in rules for window in rule.windows for at in (window.start, window.end)}
-        return sorted(windows | {at for rule in rules for at in rule.holds})
+    def edges(self) -> dict[str, list[datetime]]:
+        """The instants at which anything begins or ends for any campaign of each account, sorted."""
+        plan, found = self.plan(), defaultdict[str, set[datetime]](set)
+        for (account, _), spans in plan.spans.items():
+            found[account].update(at for span in spans for at in (span.start, span.end))
+        for (account, _), holds in plan.holds.items():
+            found[account].update(hold.at for hold in holds)
+        return {account: sorted(edges) for account, edges in found.items()}
 
 
 def _names(rules: Iterable[Rule]) -> tuple[str, ...]:

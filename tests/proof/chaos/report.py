@@ -14,6 +14,8 @@ from tests.proof.telling import tell
 # A supervised daemon may end by itself where its disk is full; nowhere else, and never by a fault of its own.
 _AROUND = timedelta(seconds=3)
 _MOST_SHOWN = 40
+# All that the checker was given, for another look at it.
+HISTORY = "history.pickle"
 
 
 def report(played: Played, folder: Path, *, lasted: timedelta) -> bool:
@@ -35,7 +37,7 @@ def _keep(history: History, verdict: Verdict, folder: Path) -> None:
     keys = {(each.account, each.campaign) for each in verdict.violations if each.campaign is not None}
     told = "\n".join(line for key in sorted(keys) for line in [*tell(history, key), ""])
     (folder / "stories.txt").write_text(told)
-    (folder / "history.pickle").write_bytes(pickle.dumps(history))
+    (folder / HISTORY).write_bytes(pickle.dumps(history))
 
 
 def own_faults(played: Played) -> Iterator[str]:
@@ -44,7 +46,7 @@ def own_faults(played: Played) -> Iterator[str]:
         yield f"it didn't settle: {played.unsettled}"
     for life in played.lives:
         is_odd = life.exit_code not in {None, 0} and not _is_excused(life, played)
-        if is_odd or "Traceback" in life.last_words:
+        if is_odd or life.has_traceback:
             yield f"life {life.number} ended with {life.exit_code}: {life.last_words[-1500:]}"
 
 

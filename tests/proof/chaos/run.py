@@ -68,7 +68,7 @@ class Scale:
     kills: int = 100
     accounts: int = 4
     campaigns: int = 12
-    chaos_seconds: float = 20
+    chaos_seconds: float = 25
     has_time_outs: bool = True
 
 

@@ -72,7 +72,7 @@ class Settling:
                 at = datetime.fromisoformat(entry["received_at"]) + self._clock.ahead
                 lists[self._accounts[entry["account"]]].append(at)
         for account in self._accounts.values():
-            edges = [at for at in self._versions.newest.edges(account) if at <= now + _NO_EDGE_WITHIN]
+            edges = [at for at in self._versions.edges.get(account, ()) if at <= now + _NO_EDGE_WITHIN]
             if edges and edges[-1] > now:
                 yield f"an edge of {account} is near"
             if not lists[account] or (edges and lists[account][-1] < edges[-1]):

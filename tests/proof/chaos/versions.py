@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,6 +45,8 @@ class Versions:
         # When it was no good, in true time.
         self.spoilt: list[tuple[datetime, datetime]] = []
         self.is_spoilt = False
+        # Of the newest version, by account.
+        self.edges: Mapping[str, Sequence[datetime]] = {}
 
     @property
     def newest(self) -> RuleFile:
@@ -54,6 +56,7 @@ class Versions:
     def write(self, file: RuleFile) -> None:
         """Save another version as an editor does: a new file in the place of the old one."""
         self.mend()
+        self.edges = file.edges()
         self._save(file.text())
         self.all.append(Version(file, utc_now()))
 
@@ -89,7 +92,12 @@ class Versions:
             later = self.all[number + 1 :]
             ends = [each.loaded_at + TAKEN_UP_AFTER for each in later if each.loaded_at]
             ends += [life.started_at for life in lives if later and life.started_at >= later[0].written_at]
-            yield Reign(plan=version.file.plan(), since=version.written_at, until=min([*ends, end]))
+            yield Reign(
+                plan=version.file.plan(),
+                since=version.written_at,
+                until=min([*ends, end]),
+                certain_from=version.loaded_at or end,
+            )
 
     def _save(self, text: str) -> None:
         new = self._path.with_suffix(".new")
