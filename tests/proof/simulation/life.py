@@ -21,8 +21,10 @@ from tests.proof.simulation.world import World
 _PUNCTUAL: Final = (2.0, 12.0)
 _ATTENTIVE: Final = ((0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
 # How late they are then.
-_LATE: Final = (0.5, 180.0)
+_LATE: Final = (0.5, 320.0)
 _VERY_LATE: Final = (30.0, 600.0)
+# How long they are on time again after that.
+_AWAKE: Final = ((0.5, 3.0), (5.0, 60.0), (5.0, 60.0))
 # So long after the last event a daemon has seen what it was about: a recheck is due every five minutes, by a tick each
 # minute, and both may be late.
 _LONG_ENOUGH: Final = 620.0
@@ -104,7 +106,7 @@ class Life:
             # As on a machine that has a lot to do: timers are late.
             late = self._luck.uniform(*(_LATE if now - self._happened_at < _LONG_ENOUGH else _VERY_LATE))
             loop.oversleep(min(until, now + late))
-            loop.run(min(until, loop.time() + self._luck.uniform(0.5, 3)))
+            loop.run(min(until, loop.time() + self._luck.uniform(*self._luck.choice(_AWAKE))))
         else:
             self._look()
             # As on one that stands still or is suspended until the next thing happens, or a moment before.

@@ -140,10 +140,10 @@ def _variants(chance: random.Random) -> Variants:
 
 def _rules(chance: random.Random, account: str, count: int, start: datetime) -> Iterator[tuple[str, str]]:
     """Some rules of an account, a weekend's or those of nights among them."""
-    always = chance.choice(("weekend", "nights"))
+    (always,) = chance.choices(("weekend", "nights"), (75, 25))
     for kind, words in _KINDS.items():
         drawn = f"account: {account}, {words(_Dice(chance, count, start))}"
-        if kind == always or chance.random() < 0.4:
+        if kind == always or chance.random() < 0.3:
             yield kind, drawn
 
 
@@ -157,12 +157,16 @@ class _Dice:
 
     @property
     def some(self) -> str:
-        """Some campaigns, by whatever selects them."""
+        """Some campaigns, or all, by whatever selects them."""
+        return "all" if self.chance.random() < 0.2 else self.part
+
+    @property
+    def part(self) -> str:
+        """Some campaigns."""
         chance = self.chance
         return chance.choice(
             (
-                "all",
-                f"{{folders: [{', '.join(chance.sample(FOLDERS, 2))}]}}",
+                f"{{folders: [{chance.choice(FOLDERS)}]}}",
                 f"{{names: ['{chance.choice(PREFIXES)} *'], except: [{FIRST_ID + chance.randrange(self.count)}]}}",
                 f"{{folders: {chance.choice(FOLDERS)}, names: '{chance.choice(PREFIXES)} *', ids: {self.few}}}",
                 self.few,
@@ -191,7 +195,7 @@ class _Dice:
 _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
     "weekend": lambda dice: f"campaigns: all, pause: {{from: Fri {dice.time(14, 19)}, until: Mon {dice.time(6, 10)}}}",
     "nights": lambda dice: (
-        f"campaigns: {dice.some}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
+        f"campaigns: {dice.part}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
     ),
     "holidays": lambda _: "campaigns: all, pause: {on: public}",
     "eves": lambda dice: (
