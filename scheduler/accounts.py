@@ -196,7 +196,8 @@ class Accounts:
         ending = [self._lives[account.name] for account in accounts if account.name in self._lives]
         if ending:
             await asyncio.wait(ending)
-        await asyncio.gather(*(self._begin(account) for account in accounts))
+        for account in accounts:
+            self._begin(account)
 
     def probe(self) -> None:
         """Look again now, also at accounts that rest since their key was refused."""
@@ -204,7 +205,7 @@ class Accounts:
             each.lane.probe()
         self.wake("a load of the file")
 
-    async def _begin(self, account: Account) -> None:
+    def _begin(self, account: Account) -> None:
         lane = Lane(
             account.name,
             self._around.client(account),
@@ -220,7 +221,6 @@ class Accounts:
         self._at_work[account.name] = new
         self.pulses.add(lane.pulse)
         self.pulses.add(new.pulse)
-        lane.add(await self._writer.do(lambda connection: work.open_intents(connection, account.name)))
         self._lives[account.name] = self._crew.begin(self._life(new), f"account {account.name}")
 
     async def _life(self, one: AccountAtWork) -> None:

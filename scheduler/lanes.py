@@ -98,7 +98,8 @@ class Lane:
         self._is_calling = False
         self._is_to_be_confirmed = False
         self._is_drain_told = True
-        # Called when nothing is left to do after a pause, so that somebody looks whether it has worked.
+        # Called when nothing is left to do after a pause, so that somebody looks whether it has worked, and after what
+        # has expired.
         self.when_drained: Callable[[], None] = lambda: None
         # Set by each list that is had, so that somebody who couldn't ask the account knows when it's worth a try.
         self.is_listed = asyncio.Event()
@@ -371,6 +372,8 @@ class Lane:
         now = self._now()
         if await self._writer.do(lambda connection: work.expire(connection, intent, state, reason, now)):
             self._report(intent, state, intent.attempts, reason)
+            # What a pause in doubt has stopped is owed from here on.
+            self._is_drain_told = False
 
     async def _look_first(self, intent: Intent) -> tuple[Intent, Result | None]:
         """The intent with what its campaign does now, and how it ends where no call is to follow."""

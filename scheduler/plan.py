@@ -32,6 +32,7 @@ _OPEN: Final = frozenset({State.WAITING, State.CALLING})
 _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
 _BY_HOLD: Final = "a hold pauses it, and leaves it so"
+_NOT_BEGUN: Final = "its window hasn't begun"
 _NOT_ITS_OWN: Final = "its rule wasn't for this campaign yet"
 _NEVER_PAUSED: Final = "already running: the pause that was cut off hasn't stopped it"
 _BY_SOMEBODY: Final = "somebody resumed it inside the window; left running"
@@ -194,7 +195,7 @@ def _why_stay_paused(situation: Situation, span: Span | None) -> str | None:
     if span is not None:
         return "a quiet window has begun"
     # Only a clock that was put back can say so.
-    return "its window hasn't begun" if situation.now < situation.custody.due_at else None
+    return _NOT_BEGUN if situation.now < situation.custody.due_at else None
 
 
 def _left_paused(situation: Situation, custody: Custody) -> tuple[QuietWindow | Hold, ...]:
@@ -293,12 +294,17 @@ def _is_told(situation: Situation, pauses: Sequence[Known]) -> bool:
 
 
 def _last_pause(situation: Situation, pauses: Sequence[Known]) -> Known | None:
-    """The last of some pauses that had success, unless we have given back since what it took."""
+    """The last of some pauses that had success, unless we have given back since what it took.
+
+    That resume was recorded later, and was due later. One that was only due later gave back what was paused before the
+    clock was put back; one that was only recorded later was for an earlier window than a pause that was first a miss.
+    """
     paused = [each for each in pauses if each.state is State.SUCCEEDED]
-    given_back = [
-        each.due_at for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED
-    ]
-    return None if not paused or any(paused[-1].due_at <= at for at in given_back) else paused[-1]
+    resumed = [each for each in situation.known if each.action is Action.RESUME and each.state is State.SUCCEEDED]
+    last = max(reversed(paused), key=lambda each: each.number, default=None)
+    if last is None or any(last.number <= each.number and last.due_at <= each.due_at for each in resumed):
+        return None
+    return last
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:
@@ -375,15 +381,12 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
     if why_stay is not None:
         if _left_paused(situation, custody):
             yield Release(custody, why_stay)
-        elif span is not None and situation.status not in {None, Status.PAUSED, Status.RUNNING}:
-            # Somebody has done something to it: if it's paused again by the end, that was somebody else.
-            owed = replace(_pause_intent(situation, span, situation.now), action=Action.RESUME, owes_resume=False)
-            touched = f"not paused ({situation.status})"
-            yield Decided(owed, State.SKIPPED, touched)
+        elif (touched := _why_touched(situation, custody, span)) is not None:
+            yield Decided(_touched_intent(situation, custody, span), State.SKIPPED, touched)
             yield Release(custody, touched)
         return
     resumes = [each for each in situation.known if each.action is Action.RESUME]
-    if pending := [each for each in resumes if each.state in _OPEN]:
+    if pending := [each for each in resumes if _is_open(each, situation.now)]:
         yield from _overtake(situation, custody, pending[-1])
         return
     intent = _resume_intent(situation, custody)
@@ -394,14 +397,42 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Ite
     if any(each.due_at == intent.due_at for each in resumes):
         # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
         intent = replace(intent, due_at=situation.now)
-    reason = why_not_resume(situation.status)
-    if reason and custody.is_in_doubt and situation.status == Status.RUNNING:
-        reason = _NEVER_PAUSED
+    reason = _why_not_ours(situation, custody)
     if reason is None:
         yield Due(intent)
     else:
         yield Decided(intent, State.SKIPPED, reason)
         yield Release(custody, reason)
+
+
+def _why_not_ours(situation: Situation, custody: Custody) -> str | None:
+    """What somebody else was seen to have done to a campaign that we hold paused; None where nobody was."""
+    reason = why_not_resume(situation.status)
+    return _NEVER_PAUSED if reason and custody.is_in_doubt and situation.status == Status.RUNNING else reason
+
+
+def _why_touched(situation: Situation, custody: Custody, span: Span | None) -> str | None:
+    """The same before it's due to be given back: if it's paused again by then, that was somebody else.
+
+    What runs inside a span is the pause's matter.
+    """
+    is_seen_to = span is not None and situation.status == Status.RUNNING
+    return None if is_seen_to else _why_not_ours(situation, custody)
+
+
+def _touched_intent(situation: Situation, custody: Custody, span: Span | None) -> NewIntent:
+    if span is not None:
+        return replace(_pause_intent(situation, span, situation.now), action=Action.RESUME, owes_resume=False)
+    return NewIntent(
+        account=situation.account,
+        campaign=situation.campaign,
+        action=Action.RESUME,
+        due_at=situation.now,
+        expires_at=custody.until,
+        rules=custody.rules,
+        because=_NOT_BEGUN,
+        status_before=situation.status,
+    )
 
 
 def _overtake(situation: Situation, custody: Custody, pending: Known) -> Iterator[Step]:

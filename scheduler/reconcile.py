@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -169,8 +169,8 @@ class Reconciler:
         """
         if self._next_ruleset is not None:
             await self._change_rules(self._next_ruleset, now)
-        if self._is_new:
-            self._is_new = False
+        is_first, self._is_new = self._is_new, False
+        if is_first:
             stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))
             self._see(stored, self._rules_since)
         if not lasts(self._passed_at, self._passed_at + _IN_A_ROW, now=now):
@@ -188,7 +188,8 @@ class Reconciler:
         async with AsyncExitStack() as turn:
             listed = await self._list(turn, now)
             self._see(listed.seen if listed else (), now)
-            recorded = await self._writer.do(lambda connection: self._record(connection, listed, now))
+            record = self._record_first if is_first else self._record
+            recorded = await self._writer.do(lambda connection: record(connection, listed, now))
         self._lane.add(recorded.intents)
         for step in recorded.steps:
             _report(self._account, step)
@@ -304,6 +305,11 @@ class Reconciler:
                 elif isinstance(step, Due) or _perform(connection, step, now):
                     recorded.steps.append(step)
         return recorded
+
+    def _record_first(self, connection: Connection, listed: _Listed | None, now: datetime) -> _Recorded:
+        """What an earlier life has left to do is done from here on, as far as the rules still want it."""
+        recorded = self._record(connection, listed, now)
+        return replace(recorded, intents=work.open_intents(connection, self._account))
 
     def _read(self, connection: Connection, now: datetime) -> _Records:
         custody = work.custody_of(connection, self._account)

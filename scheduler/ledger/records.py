@@ -91,7 +91,7 @@ class Known:
     """What the ledger already has of a change: its state, under the key that makes it unique.
 
     `answers` is how many of its calls were answered with success. `is_unconfirmed`: a pause with such an answer, of
-    which nobody has seen yet that it worked.
+    which nobody has seen yet that it worked. `number` counts them in the order in which they were recorded first.
     """
 
     campaign: int
@@ -102,6 +102,7 @@ class Known:
     may_have_acted: bool = False
     answers: int = 0
     is_unconfirmed: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,7 @@ def known_changes(connection: Connection, account: str, since: datetime, *, with
             may_have_acted=row.may_have_acted,
             answers=row.answers,
             is_unconfirmed=(row.action, row.state, row.confirmed_at) == (Action.PAUSE, State.SUCCEEDED, None),
+            number=row.id,
         )
         for row in connection.execute(query)
     ]

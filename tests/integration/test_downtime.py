@@ -382,6 +382,50 @@ class TestLateResume:
         assert lives.statuses() == ["PAUSED", "PAUSED"]
         assert len(lives.read(select(custody))) == 2
 
+    async def test_nor_where_the_window_was_made_longer_while_it_waited_to_be_tried_again(self, lives: Lives) -> None:
+        """What an earlier life has left isn't tried before it's known what the rules say by now."""
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="status", call="run", status=503))
+        await lives.live(MONDAY)
+        lives.sandbox.clear_faults()
+        before = len(posts(lives.sandbox))
+        lives.write(weekend().replace("Mon 08:00", "Tue 08:00"))
+        await lives.live(MONDAY + HOUR)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        assert len(posts(lives.sandbox)) == before
+        assert lives.reasons()[-1] == "a quiet window has begun"
+        assert len(lives.read(select(custody))) == 2
+
+    async def test_nor_is_a_pause_tried_again_whose_window_was_cut_off_meanwhile(self, lives: Lives) -> None:
+        lives.sandbox.add_fault(Fault(effect="status", call="pause", status=503))
+        await lives.live(FRIDAY)
+        lives.sandbox.clear_faults()
+        before = len(posts(lives.sandbox))
+        lives.write(weekend().replace("Mon 08:00", "Fri 18:00"))
+        await lives.live(FRIDAY + 2 * HOUR)
+        assert lives.statuses() == ["RUNNING", "RUNNING"]
+        assert len(posts(lives.sandbox)) == before
+
+    async def test_one_that_could_not_be_made_before_the_next_window_is_made_after_that(self, lives: Lives) -> None:
+        """The first one is still open when the next daemon looks, and nothing is left to wake it later."""
+        lives.write(weekend(), "{name: more, campaigns: all, pause: {from: Mon 09:00, until: Mon 10:00}}")
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="status", call="run", status=503))
+        await lives.live(MONDAY)
+        lives.sandbox.clear_faults()
+        async with lives.living(MONDAY + 3 * HOUR):
+            await until(lambda: are(lives, "RUNNING", "RUNNING"), "both are given back")
+
+    async def test_what_a_pause_without_an_answer_has_stopped_is_given_back_as_soon_as_that_is_over(
+        self, lives: Lives
+    ) -> None:
+        lives.sandbox.add_fault(Fault(effect="drop_after", call="pause"))
+        await lives.live(FRIDAY)
+        lives.sandbox.clear_faults()
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        async with lives.living(MONDAY + MINUTE):
+            await until(lambda: are(lives, "RUNNING", "RUNNING"), "both are given back")
+
     async def test_a_rule_that_was_shortened_meanwhile_gives_back_at_once_what_it_kept_for_days(
         self, lives: Lives
     ) -> None:
@@ -586,6 +630,15 @@ class TestClock:
         seconds = (WEEK + 3 * HOUR).total_seconds()
         assert lives.journalled("machine was suspended") == [{"by_seconds": seconds}]
         assert lives.journalled("clock jumped") == []
+
+    async def test_what_a_person_resumes_in_a_window_that_came_once_more_is_left_running(self, lives: Lives) -> None:
+        for at in (FRIDAY, MONDAY + MINUTE, FRIDAY + DAY, FRIDAY + DAY + HOUR):
+            await lives.live(at)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        lives.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await lives.live(FRIDAY + DAY + 2 * HOUR)
+        assert lives.statuses() == ["RUNNING", "PAUSED"]
+        assert "somebody resumed it inside the window; left running" in lives.reasons()
 
     async def test_a_start_before_the_last_tick_says_that_the_clock_was_put_back(
         self, lives: Lives, logs: list[Any]

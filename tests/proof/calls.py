@@ -232,18 +232,10 @@ def _span_of(plan: Plan, key: Key, intent: IntentRow) -> tuple[datetime, datetim
 
 
 def _was_given_back(evidence: Evidence, pause: IntentRow, person: Act) -> bool:
-    """Whether we have run it again ourselves before a person did: as the calls went, or by the order of due times.
-
-    The two are the same, but where a clock was put back.
-    """
+    """Whether we have run it again ourselves before a person did."""
     calls, changes = evidence.calls_for(pause), evidence.replay.changes(pause.key)
-    ours = (each for each in changes if each.is_ours and each.after == RUNNING and each.since < person.since)
-    tried = (evidence.tried_of.get(each.by.sequence) for each in ours if isinstance(each.by, Call))
-    return any(
-        each.call is not None and (calls[-1].sequence < each.call.sequence or pause.due_at <= each.intent.due_at)
-        for each in tried
-        if each is not None
-    )
+    ours = (each.by for each in changes if each.is_ours and each.after == RUNNING and each.since < person.since)
+    return any(isinstance(each, Call) and calls[-1].sequence < each.sequence for each in ours)
 
 
 def _was_confirmed(evidence: Evidence, pause: IntentRow, person: Act) -> bool:

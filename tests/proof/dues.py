@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
@@ -13,18 +13,18 @@ from tests.proof.matching import SLACK
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A pause that was due at the start of a span; `was_looked_at`: all had settled at some time in it."""
+    """A pause that was due at the start of a span; `looked_at`: when all had settled in it first, if ever."""
 
     key: Key
     span: Quiet
-    was_looked_at: bool
+    looked_at: datetime | None
 
 
 def not_on_record(evidence: Evidence) -> Iterator[Breach]:
     """Promise 3: every pause that was due has a row, whatever came of it."""
     for due in _dues(evidence):
-        if not _is_on_record(evidence, due) and (due.was_looked_at or evidence.history.records_missed):
-            seen = "all had settled in it" if due.was_looked_at else "it passed"
+        if not _is_on_record(evidence, due) and (due.looked_at or evidence.history.records_missed):
+            seen = "all had settled in it" if due.looked_at else "it passed"
             yield breach(due.key, f"no pause for the span {_words(due.span)}, though {seen}")
 
 
@@ -78,33 +78,30 @@ def has_taken(intent: IntentRow) -> bool:
 
 def number(evidence: Evidence) -> int:
     """How many changes were due: the pauses by the rules that had to be recorded, and a resume for each that took."""
-    pauses = sum(
-        due.was_looked_at or evidence.history.records_missed or _is_on_record(evidence, due) for due in _dues(evidence)
-    )
+    needs_record = evidence.history.records_missed
+    pauses = sum(needs_record or due.looked_at is not None or _is_on_record(evidence, due) for due in _dues(evidence))
     return pauses + sum(map(has_taken, evidence.history.ledger.intents))
 
 
 def number_unseen(evidence: Evidence) -> int:
     """How many spans passed that no daemon looked at, and that need no record."""
     is_free = not evidence.history.records_missed
-    return sum(is_free and not due.was_looked_at and not _is_on_record(evidence, due) for due in _dues(evidence))
+    return sum(is_free and due.looked_at is None and not _is_on_record(evidence, due) for due in _dues(evidence))
 
 
 @lru_cache(maxsize=1)
 def _dues(evidence: Evidence) -> tuple[Due, ...]:
-    looked_at = {(key, span.start): span for key, span in _looked_at(evidence)}
-    passed = {(key, span.start): span for key, span in _passed(evidence)}
-    return tuple(
-        Due(key, span, (key, start) in looked_at) for (key, start), span in sorted((passed | looked_at).items())
-    )
+    passed = {(due.key, due.span.start): due for due in (Due(*each, None) for each in _passed(evidence))}
+    looked_at = {(due.key, due.span.start): due for due in _looked_at(evidence)}
+    return tuple(due for _, due in sorted((passed | looked_at).items(), key=lambda each: each[0]))
 
 
-def _looked_at(evidence: Evidence) -> Iterator[tuple[Key, Quiet]]:
-    for look in evidence.history.looks:
+def _looked_at(evidence: Evidence) -> Iterator[Due]:
+    for look in reversed(evidence.history.looks):
         for key in evidence.keys:
             spans = evidence.spans_at(key, look.at)
             if len(spans) == 1 and spans[0] is not None:
-                yield key, spans[0]
+                yield Due(key, spans[0], look.at)
 
 
 def _passed(evidence: Evidence) -> Iterator[tuple[Key, Quiet]]:
@@ -151,11 +148,11 @@ def _true_times(evidence: Evidence, start: datetime, end: datetime) -> Iterator[
 
 def _is_on_record(evidence: Evidence, due: Due) -> bool:
     rows = evidence.intents_of.get((due.key, "pause"), ())
-    if due.was_looked_at:
-        # The rules may have changed in it, so that it began at another time when it was recorded. What a clock that
-        # was ahead has paused since is paused for this one as well.
-        was_ahead = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), evidence.end)
-        return any(due.span.start <= row.due_at and (was_ahead or row.due_at < due.span.end) for row in rows)
+    if due.looked_at:
+        # The rules may have changed in it, so that it began at another time when it was recorded. What was paused
+        # before by a clock that was ahead is paused for this one as well: no edge is acted on twice.
+        until = max(due.span.end, evidence.clock.latest(due.looked_at))
+        return any(due.span.start <= row.due_at < until for row in rows)
     return any(row.due_at == due.span.start or _covers(row, due.span) for row in rows)
 
 

@@ -15,8 +15,9 @@ from tests.proof.replay import Replay
 
 # What a call makes of a campaign.
 MAKES: Final = {"pause": PAUSED, "run": RUNNING}
-# So long after its clock was stepped the daemon may not have looked yet: the tick bounds it.
-AFTER_A_STEP: Final = timedelta(seconds=90)
+# So long after its clock was stepped the daemon may not have acted on it yet: it's told within two seconds, and waits
+# for a list, or a look at one campaign, for ten.
+AFTER_A_STEP: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ class Clock:
         """What it showed at an instant of true time."""
         return at + self.ahead(at)
 
+    def latest(self, until: datetime) -> datetime:
+        """The latest that it had shown by an instant of true time."""
+        before = (at + self.ahead(at - INSTANT) for at, _ in self.steps if at <= until)
+        return max([self.shows(until), *before])
+
     def was_stepped(self, since: datetime, until: datetime) -> bool:
         """Whether it jumped in a stretch of true time."""
         return any(since <= at <= until for at, _ in self.steps)

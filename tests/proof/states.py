@@ -1,7 +1,7 @@
 """Whether the campaigns are as the rules say, each time all had settled: the sandbox's own word against the plan's."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tests.proof.dues import has_taken
@@ -24,21 +24,40 @@ def running_when_quiet(evidence: Evidence) -> Iterator[Breach]:
 def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]) -> bool:
     start = min(span.start for span in spans if span is not None)
     rows = [row for row in evidence.intents_of.get((key, "pause"), ()) if start <= row.due_at]
-    # After a failure it's tried again some minutes later; by a clock that was put back that's after the window.
-    was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
-    if any(row.state == "failed" and (was_put_back or _was_refused(evidence, row)) for row in rows):
+    if any(row.state == "failed" and _is_not_yet_again(evidence, row, look) for row in rows):
         return True
+    was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
     changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
     shown = evidence.clock.shows(look.at)
     is_enforced = all(span is not None and span.is_enforced_at(shown) for span in spans)
     was_paused = any(row.state == "succeeded" for row in rows) and not is_enforced
-    if was_put_back and was_paused and any(not each.is_ours and each.after == RUNNING for each in changes):
+    if was_put_back and was_paused and _was_resumed_after(evidence, rows, changes):
         # What a person has resumed in a window stays so when it comes once more.
         return True
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
     return was_paused or not _was_listed_since(evidence, key, last)
+
+
+def _is_not_yet_again(evidence: Evidence, failed: IntentRow, look: Look) -> bool:
+    """Whether it needn't have been tried again: the next try waits five minutes, and then longer.
+
+    That's longer than the windows here. What failed since its time was over has another chance in the next window, or
+    where the clock was put back into that one, five minutes later by that clock.
+    """
+    calls = evidence.calls_for(failed)
+    since = calls[0].received_at if calls else datetime.min.replace(tzinfo=UTC)
+    return _was_refused(evidence, failed) or evidence.clock.was_put_back(since, look.at)
+
+
+def _was_resumed_after(evidence: Evidence, pauses: Sequence[IntentRow], changes: Sequence[Change]) -> bool:
+    """Whether somebody else has made it run after a pause of a window had arrived."""
+    calls = [call for each in pauses if each.state == "succeeded" for call in evidence.calls_for(each)]
+    first = min((call.received_at for call in calls), default=None)
+    return first is not None and any(
+        not each.is_ours and each.after == RUNNING and first < each.until for each in changes
+    )
 
 
 def _was_listed_since(evidence: Evidence, key: Key, change: Change) -> bool:

@@ -39,6 +39,14 @@ def no_row_for_a_window_that_all_had_settled_in() -> Story:
     return Story(WINDOW).settle(15)
 
 
+def no_row_for_a_window_but_for_a_later_one() -> Story:
+    story = Story(WINDOW, quiet(30, 40))
+    story.steps.append((at(2), timedelta(minutes=-1)))
+    story.settle(15)
+    story.pause(31, 40)
+    return story.settle(35)
+
+
 def no_row_for_a_window_that_has_passed() -> Story:
     story = Story(WINDOW)
     story.call("list", 25)
@@ -162,6 +170,13 @@ def a_pause_outside_of_any_window() -> Story:
     return story.settle(15)
 
 
+def a_pause_outside_of_any_window_half_a_minute_after_the_clock_was_set() -> Story:
+    story = Story(WINDOW)
+    story.steps.append((at(4.5), timedelta(seconds=10)))
+    story.pause(5, 20)
+    return story.settle(15)
+
+
 def a_resume_inside_the_window() -> Story:
     story = Story(WINDOW)
     story.pause(10, 20)
@@ -231,9 +246,38 @@ def a_pause_of_what_a_person_had_resumed() -> Story:
     return story.settle(15)
 
 
+def a_pause_of_what_a_person_had_resumed_after_a_clock_was_put_back() -> Story:
+    story = Story(WINDOW)
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.resume(20, 40)
+    story.steps.append((at(21), timedelta(minutes=-10)))
+    second = story.intent("pause", 11, 20, confirmed_at=at(12))
+    story.call("pause", 21.1)
+    story.attempt(second, 11.1, "succeeded", 200)
+    story.call("list", 22)
+    story.call("list", 23)
+    story.person(24, RUNNING)
+    third = story.intent("pause", 14.5, 20)
+    story.call("pause", 24.5)
+    story.attempt(third, 14.5, "succeeded", 200)
+    story.owes(third)
+    return story.settle(25)
+
+
 def running_inside_a_window() -> Story:
     story = Story(WINDOW)
     story.intent("pause", 10, 20, state="failed", reason="no idea", decided_at=at(11))
+    return story.settle(15)
+
+
+def running_after_a_failure_that_came_after_a_step_of_the_clock() -> Story:
+    story = Story(WINDOW)
+    story.steps.append((at(2), timedelta(minutes=-1)))
+    pause = story.intent("pause", 10, 20)
+    story.call("pause", 11, status=500, acts=False)
+    story.attempt(pause, 10, "retried", 500)
+    story.change(pause, state="failed", reason="given up", decided_at=at(11))
     return story.settle(15)
 
 
@@ -243,6 +287,17 @@ def running_where_it_is_enforced() -> Story:
     story.person(12, RUNNING)
     story.call("list", 13)
     return story.settle(15)
+
+
+def running_in_a_window_that_came_once_more() -> Story:
+    story = Story(WINDOW)
+    story.person(1, PAUSED)
+    story.person(2, RUNNING)
+    story.pause(10, 20)
+    story.resume(20, 40)
+    story.steps.append((at(25), timedelta(minutes=-10)))
+    story.call("list", 26)
+    return story.settle(27)
 
 
 def left_paused_without_a_word() -> Story:
@@ -273,6 +328,7 @@ def a_status_that_nobody_has_made() -> Story:
 
 BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("a due change isn't on record", no_row_for_a_window_that_all_had_settled_in),
+    ("a due change isn't on record", no_row_for_a_window_but_for_a_later_one),
     ("a due change isn't on record", no_row_for_a_window_that_has_passed),
     ("a due change isn't on record", no_row_for_a_window_that_the_clock_has_jumped_over),
     ("a debt has no end on record", two_pauses_and_no_resume_between_them),
@@ -290,6 +346,7 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("sent again after its answer", a_call_that_is_sent_again_after_its_answer),
     ("two calls of one account at a time", two_calls_at_a_time),
     ("paused outside of any window", a_pause_outside_of_any_window),
+    ("paused outside of any window", a_pause_outside_of_any_window_half_a_minute_after_the_clock_was_set),
     ("resumed inside a window", a_resume_inside_the_window),
     ("gave back what it hadn't taken", a_resume_of_what_a_person_had_paused),
     ("gave back what it hadn't taken", a_resume_of_what_a_person_was_seen_to_have_resumed_and_paused),
@@ -298,8 +355,11 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("gave back what it hadn't taken", a_resume_after_a_hold),
     ("gave back what it hadn't taken", a_resume_where_the_rule_says_none),
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed),
+    ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed_after_a_clock_was_put_back),
     ("running inside a window", running_inside_a_window),
+    ("running inside a window", running_after_a_failure_that_came_after_a_step_of_the_clock),
     ("running inside a window", running_where_it_is_enforced),
+    ("running inside a window", running_in_a_window_that_came_once_more),
     ("left paused after its window", left_paused_without_a_word),
     ("left paused after its window", left_paused_with_a_lie),
     ("left paused after its window", left_paused_as_too_late_though_it_was_not),
@@ -505,25 +565,6 @@ def a_clock_that_is_put_back_after_a_failure() -> Story:
     return story.settle(23)
 
 
-def a_clock_that_is_put_back_between_two_pauses() -> Story:
-    story = Story(WINDOW)
-    story.change(story.pause(10, 20), confirmed_at=at(11))
-    story.call("list", 11)
-    story.resume(20, 40)
-    story.steps.append((at(21), timedelta(minutes=-10)))
-    second = story.intent("pause", 11, 20, confirmed_at=at(12))
-    story.call("pause", 21.1)
-    story.attempt(second, 11.1, "succeeded", 200)
-    story.call("list", 22)
-    story.call("list", 23)
-    story.person(24, RUNNING)
-    third = story.intent("pause", 14.5, 20)
-    story.call("pause", 24.5)
-    story.attempt(third, 14.5, "succeeded", 200)
-    story.owes(third)
-    return story.settle(25)
-
-
 def a_rule_without_a_resume_that_was_there_too_late() -> Story:
     story = Story(WINDOW)
     story.rules(5, Plan(spans={ONE: [quiet(10, 20, is_given_back=False)]}), certain=12)
@@ -593,7 +634,6 @@ GOOD = [
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
     a_clock_that_is_put_back_after_a_failure,
-    a_clock_that_is_put_back_between_two_pauses,
     a_rule_without_a_resume_that_was_there_too_late,
     a_person_who_resumed_and_a_clock_that_is_put_back_twice,
     a_window_that_passed_while_its_rule_was_edited,

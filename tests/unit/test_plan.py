@@ -75,8 +75,10 @@ def known(
     *,
     may_have_acted: bool = False,
     unconfirmed_after: int = 0,
+    number: int = 0,
 ) -> Known:
     return Known(
+        number=number,
         campaign=CAMPAIGN,
         action=action,
         due_at=at,
@@ -249,6 +251,21 @@ class TestPauseOnRecord:
         resumed = known(State.SUCCEEDED, FRIDAY + HOUR, Action.RESUME)
         records = (known(State.SUCCEEDED), resumed, known(State.SUCCEEDED, FRIDAY + 2 * HOUR))
         *_, step = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=held(FRIDAY + 2 * HOUR))
+        assert isinstance(step, Release)
+
+    @pytest.mark.parametrize("first", [FRIDAY, SATURDAY])
+    def test_so_is_it_by_a_clock_that_was_put_back_to_before_we_gave_it_back(self, first: datetime) -> None:
+        """Paused, given back at the window's end, the clock put back into it, paused again, and resumed by a person."""
+        again = known(State.SUCCEEDED, FRIDAY + HOUR, number=3)
+        resumed = known(State.SUCCEEDED, MONDAY, Action.RESUME, number=2)
+        records = sorted([known(State.SUCCEEDED, first, number=1), again, resumed], key=lambda each: each.due_at)
+        *_, step = planned(WEEKEND, FRIDAY + 2 * HOUR, "RUNNING", *records, custody=held(FRIDAY + HOUR))
+        assert isinstance(step, Release)
+
+    def test_what_was_missed_by_a_clock_ahead_is_not_given_back_by_a_resume_before_its_window(self) -> None:
+        """A pause that takes the place of a miss keeps its number; the order of due times tells then."""
+        resumed = known(State.SUCCEEDED, FRIDAY - DAY, Action.RESUME, number=2)
+        *_, step = planned(WEEKEND, SATURDAY, "RUNNING", resumed, known(State.SUCCEEDED, number=1), custody=held())
         assert isinstance(step, Release)
 
     @pytest.mark.parametrize("state", [each for each in State if each is not State.SUCCEEDED])
@@ -653,6 +670,24 @@ class TestGiveBack:
         assert (skip.intent.action, skip.intent.due_at, skip.intent.owes_resume) == (Action.RESUME, SATURDAY, False)
         assert release == Release(held(), f"not paused ({status})")
 
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [*((each, f"not paused ({each})") for each in IDLE), ("RUNNING", "already running: somebody resumed it")],
+    )
+    def test_nor_is_what_somebody_has_touched_when_the_clock_was_put_back_to_before_its_window(
+        self, status: str, reason: str
+    ) -> None:
+        now = FRIDAY - HOUR
+        skip, release = planned(WEEKEND, now, status, known(State.SUCCEEDED), custody=held())
+        assert isinstance(skip, Decided)
+        assert (skip.state, skip.reason) == (State.SKIPPED, reason)
+        assert (skip.intent.action, skip.intent.due_at, skip.intent.rules) == (Action.RESUME, now, ("weekend",))
+        assert release == Release(held(), reason)
+
+    @pytest.mark.parametrize("status", ["PAUSED", None])
+    def test_what_nobody_was_seen_to_touch_is_held_until_its_window_has_come_and_gone(self, status: str | None) -> None:
+        assert planned(WEEKEND, FRIDAY - HOUR, status, known(State.SUCCEEDED), custody=held()) == []
+
     @pytest.mark.parametrize("state", [State.WAITING, State.CALLING])
     @pytest.mark.parametrize("status", ["PAUSED", "RUNNING", None])
     @pytest.mark.parametrize("due_at", [MONDAY, MONDAY + HOUR])
@@ -665,6 +700,12 @@ class TestGiveBack:
     def test_a_resume_waits_on_while_nobody_else_has_acted(self, status: str | None) -> None:
         waiting = known(State.WAITING, MONDAY, Action.RESUME)
         assert planned(WEEKEND, MONDAY + HOUR, status, waiting, custody=held()) == []
+
+    def test_a_resume_whose_time_was_over_unseen_does_not_hold_up_the_next_one(self) -> None:
+        over = known(State.WAITING, MONDAY - HOUR, Action.RESUME, expires_at=MONDAY - MINUTE)
+        assert (
+            the_call(planned(WEEKEND, MONDAY, "PAUSED", known(State.SUCCEEDED), over, custody=held())).due_at == MONDAY
+        )
 
     def test_a_resume_that_waits_ends_where_somebody_else_was_seen_to_act(self) -> None:
         """It would run again what that person pauses after it."""
@@ -1186,8 +1227,10 @@ def test_a_resume_is_planned_only_for_what_we_hold_and_outside_of_spans_and_hold
             assert before.custody.due_at <= before.now
             since = max(before.custody.due_at, before.moved_at or before.custody.due_at)
             assert not before.timeline.holds(since, before.now + TICK)
+            # One whose time is over is ended by its lane.
+            lasting = [each for each in before.known if each.state is State.CALLING or before.now < each.expires_at]
             assert not any(
-                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in before.known
+                each.action is Action.RESUME and each.state in {State.WAITING, State.CALLING} for each in lasting
             )
             assert before.status in {"PAUSED", None}
 

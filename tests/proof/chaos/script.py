@@ -15,7 +15,7 @@ from tests.proof.chaos.file import Rule, RuleFile, Window
 FOLDERS: Final = ("EMEA", "Americas", "Partners")
 FIRST_CAMPAIGN: Final = 1000001
 # How long a life goes on at most after its READY, where it's to end after calls that don't come.
-PATIENCE: Final = timedelta(seconds=2.5)
+PATIENCE: Final = timedelta(seconds=1.5)
 # From the fourth on, a start after kills makes no call for a second, then for two, then for four.
 KILLS_IN_A_ROW: Final = (2, 2, 3, 3, 4)
 # How the sandbox spoils a call; in foul weather each has a chance of its own.
@@ -183,9 +183,9 @@ def deaths(chance: random.Random) -> Iterator[Death]:
     moments: tuple[Moment, ...] = ("start", "ready", "ready", "call", "call", "call")
     while True:
         after = chance.choice(moments)
-        seconds = {"start": chance.uniform(0, 1), "ready": chance.uniform(0, 2.5), "call": chance.uniform(0, 0.05)}
+        seconds = {"start": chance.uniform(0, 1), "ready": chance.uniform(0, 1.5), "call": chance.uniform(0, 0.05)}
         down = chance.uniform(0.5, 4) if chance.random() < 0.12 else 0.0
-        yield Death(after, seconds[after], chance.randint(1, 10), down, chance.choice(KILLS_IN_A_ROW))
+        yield Death(after, seconds[after], chance.randint(1, 6), down, chance.choice(KILLS_IN_A_ROW))
 
 
 def edited(file: RuleFile, now: datetime, chance: random.Random) -> tuple[str, RuleFile]:

@@ -75,7 +75,9 @@ class Versions:
             self.is_spoilt = False
 
     def look(self) -> None:
-        """Note which version the daemon has loaded last."""
+        """Note which version the daemon has loaded last, as long as that isn't the newest."""
+        if self.all[-1].loaded_at is not None:
+            return
         for number, details in self._newest_load():
             if number != self._loads:
                 self._loads = number
