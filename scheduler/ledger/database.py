@@ -419,7 +419,9 @@ class Writer:
         except Exception as error:
             fault = self._failed(error)
             if isinstance(fault, LedgerFault) and self._substitute.take_over(fault):
-                return self._in_memory(orders, fault)
+                answers = self._in_memory(orders, fault)
+                self._substitute.doubt()
+                return answers
             if fault is error:
                 raise
             raise fault from error

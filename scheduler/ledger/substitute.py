@@ -68,12 +68,22 @@ class Substitute:
         self._tell(fault)
         return True
 
+    def doubt(self) -> None:
+        """Don't rely on it that the disk lacks what was done up to now: its error may have come afterwards."""
+        if self._mirror is not None and self.fault is not None:
+            self._mirror.doubt()
+
     def give_back(self, disk: Connection) -> None:
         """Write what was done in memory, and leave it to the disk again."""
         if self._mirror is None:
             return
-        with disk.begin():
-            self._mirror.carry_over(disk)
+        transaction = disk.begin()
+        try:
+            with transaction:
+                self._mirror.carry_over(disk)
+        except BaseException:
+            self.doubt()
+            raise
         self._mirror.be_level()
         self._next_try = self._clock()
         self._tell(None)
