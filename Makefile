@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := rules scheduler migrations tests benchmarks
 
-.PHONY: demo test property mutants faults chaos systemd benchmark check format lock man wheel clean help
+.PHONY: demo test property mutants faults chaos simulate systemd benchmark check format lock man wheel clean help
 
 help:
 	@echo "make demo      see it work: the real daemon, real HTTP, half a minute"
@@ -17,6 +17,7 @@ help:
 	@echo "make mutants   10,000 spoilt files: each is right, or rejected with a place; some minutes"
 	@echo "make faults    2,000 pauses while a third of all calls goes wrong: half a minute"
 	@echo "make chaos     the real daemon killed a hundred times, its clock, disk, file and API in trouble: some minutes (SEED=n)"
+	@echo "make simulate  years of the daemon's life in minutes, with faults and deaths everywhere (SEED=n)"
 	@echo "make systemd   the service under a real systemd, as a new user installs it, and how exposed it is: as root, a minute"
 	@echo "make benchmark how fast it is, against what one would use instead: half an hour, 12 GB of disk"
 	@echo "make check     lint, format, types and known vulnerabilities only"
@@ -66,6 +67,11 @@ chaos: $(READY)
 systemd: $(READY)
 	@CURFEW_SYSTEMD=1 $(BIN)/python -m pytest tests/systemd --verbose
 	@$(BIN)/python -m tests.systemd.scores
+
+# SEED=7 lives one life again; LIVES=20, or MINUTES=10, says how many.
+simulate: $(READY)
+	@$(BIN)/python -m tests.proof.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 benchmark: $(READY)
 	@$(BIN)/python -m benchmarks.rules

@@ -1,14 +1,12 @@
 """The accounts at work: each with a client, a lane and its passes, begun, changed and ended as the file says."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from rules.ruleset import Rule, Ruleset
-from scheduler.client import Client
 from scheduler.crew import Crew
 from scheduler.downtime import Downtime
 from scheduler.jobs import TICK
@@ -22,6 +20,7 @@ from scheduler.preflight.start import AT_ONCE, at_start
 from scheduler.pulse import Pulse, Pulses
 from scheduler.reconcile import Reconciler
 from scheduler.settings import Account, Settings
+from scheduler.surroundings import REAL, Surroundings
 from scheduler.tally import Tally
 
 _LEFT_PAUSED: Final = "left paused: its account isn't in the file any more"
@@ -33,10 +32,17 @@ class AccountAtWork:
     """One account: its lane, and the passes that feed it, one after the other."""
 
     def __init__(
-        self, account: Account, lane: Lane, reconciler: Reconciler, writer: Writer, downtime: Downtime
+        self,
+        account: Account,
+        lane: Lane,
+        reconciler: Reconciler,
+        writer: Writer,
+        downtime: Downtime,
+        around: Surroundings = REAL,
     ) -> None:
         self.account = account
         self.lane = lane
+        self._around = around
         self.pulse = Pulse(f"passes {account.name}")
         self.has_passed = asyncio.Event()
         self.has_left = False
@@ -70,7 +76,7 @@ class AccountAtWork:
     async def change(self, account: Account) -> None:
         """Go on with another key, or to another address."""
         self.account = account
-        before = await self.lane.use(Client(account, tally=self.lane.tally))
+        before = await self.lane.use(self._around.client(account, tally=self.lane.tally))
         await before.close()
         _log.info("account changed: its key, or where it is", account=account.name)
 
@@ -122,8 +128,10 @@ class Accounts:
         dry_run: bool,
         calm_until: datetime,
         tally: Tally | None = None,
+        around: Surroundings = REAL,
     ) -> None:
         self._writer = writer
+        self._around = around
         self._now = now
         self._crew = crew
         self._aside = aside
@@ -207,18 +215,19 @@ class Accounts:
     def _begin(self, account: Account) -> None:
         lane = Lane(
             account.name,
-            Client(account, tally=self._tally),
+            self._around.client(account, tally=self._tally),
             self._writer,
             claimant=self._right.holder,
             may_call=lambda: self._right.is_valid,
             now=self._now,
-            chance=random.Random(),  # noqa: S311 -- it spreads retries, and keeps no secret
+            chance=self._around.chance(),
             dry_run=self._dry_run,
             tally=self._tally,
         )
         self._tally.expect(account.name)
         reconciler = Reconciler(self._ruleset, lane, self._writer, rules_since=self._now(), in_force=self._since)
-        new = self._at_work[account.name] = AccountAtWork(account, lane, reconciler, self._writer, self._downtime)
+        new = AccountAtWork(account, lane, reconciler, self._writer, self._downtime, self._around)
+        self._at_work[account.name] = new
         self.pulses.add(lane.pulse)
         self.pulses.add(new.pulse)
         self._lives[account.name] = self._crew.begin(self._life(new), f"account {account.name}")

@@ -11,18 +11,19 @@ class Crew:
 
     def __init__(self, on_fault: Callable[[], None]) -> None:
         self._on_fault = on_fault
-        self._tasks: set[asyncio.Task[None]] = set()
+        # In the order in which they began, so that they end in a certain order, too.
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._faults: list[BaseException] = []
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Have a coroutine run from now on."""
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             self._faults.append(fault)

@@ -1,7 +1,6 @@
 """The life of the daemon, from its start to its end, composed in one place."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -42,6 +41,7 @@ from scheduler.restarts import RECENT, wait_after
 from scheduler.settings import Environment, Settings, load
 from scheduler.standby import Standby, exit_code
 from scheduler.standing import Standing
+from scheduler.surroundings import REAL, Surroundings
 from scheduler.watchdog import signs_of_life
 from scheduler.zonewatch import ZoneWatch
 
@@ -129,6 +129,7 @@ class Daemon:
         exposition: Exposition | None = None,
         now: Callable[[], datetime] = utc_now,
         clocks: Callable[[], Reading] = read_clocks,
+        around: Surroundings = REAL,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -139,6 +140,7 @@ class Daemon:
         self._exposition = exposition or Exposition(settings, is_dry_run=dry_run)
         self._now = now
         self._clocks = clocks
+        self._around = around
         self.number = 0
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
@@ -155,7 +157,7 @@ class Daemon:
         """Start, work until a signal comes, drain, and end; gives the exit code."""
         async with AsyncExitStack() as stack:
             self._listen(stack)
-            writer = Writer(self._database)
+            writer = self._around.writer(self._database)
             stack.push_async_callback(writer.close)
             degraded = Degraded(writer, self._now)
             loaded = facts(self._settings, self._now())
@@ -179,13 +181,14 @@ class Daemon:
                 # It may have been what ended the last daemon, and in any case it's what asks the API most.
                 calm_until=self._now() + RECENT if found.crashes else self._now(),
                 tally=tally,
+                around=self._around,
             )
             stack.push_async_callback(accounts.close)
             degraded.when_over = accounts.wake
             jobs = Jobs(accounts.wake)
             jobs.start(rules.ruleset)
             stack.callback(jobs.stop)
-            _collect_rarely()
+            self._around.settle_down()
             self._announce()
             parts = InForce(rules, jobs, accounts, downtime)
             await stack.enter_async_context(signs_of_life(accounts.pulses, Standing(parts, writer, self._now).text))
@@ -282,7 +285,7 @@ class Daemon:
     async def _work(self, parts: InForce, writer: Writer) -> None:
         # Whatever is done from here on goes by a clock that's watched.
         clock_watch = self._clock_watch(parts, writer)
-        reload = Reload(parts, writer, self._environment, self._now)
+        reload = Reload(parts, writer, self._environment, self._now, watch=self._around.watch)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.ask)
         try:
             if not self._stop.is_set():
@@ -339,14 +342,6 @@ class Daemon:
     def _record_end(self, connection: Connection) -> chain.Link | None:
         work.record_stop(connection, self.number, self._now(), self._why())
         return chain.head(connection)
-
-
-def _collect_rarely() -> None:
-    """Have less time spent on looking for garbage in cycles, of which there is hardly any: a third of a busy minute."""
-    gc.collect()
-    # What the start has made stays to the end.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 def _tell(found: _Found) -> None:

@@ -59,7 +59,13 @@ class Reload:
     """Keeps what is in force that of the file, as long as it's right."""
 
     def __init__(
-        self, in_force: InForce, writer: Writer, environment: Environment, now: Callable[[], datetime]
+        self,
+        in_force: InForce,
+        writer: Writer,
+        environment: Environment,
+        now: Callable[[], datetime],
+        *,
+        watch: Callable[[Callable[[], None]], Watch] = Watch,
     ) -> None:
         self._in_force = in_force
         self._rules = in_force.rules
@@ -71,6 +77,7 @@ class Reload:
         self._is_to_be_read_anew = False
         self._is_asked = asyncio.Event()
         self._may_have_changed = asyncio.Event()
+        self._watch = watch(self._may_have_changed.set)
 
     def ask(self) -> None:
         """Load the file now, changed or not, and say what came of it."""
@@ -84,10 +91,9 @@ class Reload:
 
     async def run(self) -> None:
         """Look at the file again and again, until cancelled."""
-        watch = Watch(self._may_have_changed.set)
         while True:
             files = self._stamp.keys()
-            async with watch.over({path for path, _ in files}):
+            async with self._watch.over({path for path, _ in files}):
                 # What changed while nobody watched is seen now.
                 await self._look()
                 # With others, the watch is over others too.

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from copy import copy
@@ -303,20 +304,24 @@ class Writer:
     allow a hundred changes a second for all lanes together. A piece of work that fails is undone alone.
 
     While the ledger can't be written, work is done on a copy in memory, and `fault` says why; when the ledger takes it,
-    all that was changed is written there. `when_changed` is called on the event loop when either begins.
+    all that was changed is written there. `when_changed` is called on the event loop when either begins. `clock` counts
+    seconds, and nobody sets it.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._engine = database.writing_engine()
         # What is on a server is another daemon's when the server can't be had.
         self._recorder = Recorder(self._engine) if database.server is None else None
-        self._substitute = Substitute(database.mirror, self._tell_changed)
+        self._substitute = Substitute(database.mirror, self._tell_changed, clock)
         self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.when_changed: Callable[[], None] = lambda: None
         self._orders: SimpleQueue[_Order[Any, Any] | None] = SimpleQueue()
+        self._begin()
+
+    def _begin(self) -> None:
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -353,8 +358,11 @@ class Writer:
     ) -> asyncio.Future[_T]:
         self._loop = asyncio.get_running_loop()
         result: asyncio.Future[_T] = self._loop.create_future()
-        self._orders.put(_Order(work, item, result, is_of_disk))
+        self._put(_Order(work, item, result, is_of_disk))
         return result
+
+    def _put(self, order: _Order[Any, Any]) -> None:
+        self._orders.put(order)
 
     async def close(self) -> None:
         """Finish what is waiting, and end the thread; `fault` is still there where the ledger lacks something."""
@@ -363,12 +371,18 @@ class Writer:
 
     def _serve(self) -> None:
         while (orders := self._next()) is not None:
-            if self._substitute.patience == 0:
-                self._try_again()
-            if orders:
-                _tell(orders, self._answers(orders))
-            if self._recorder is not None and self.fault is None and self._connection is not None:
-                self._substitute.keep_up(self._recorder, self._connection)
+            self._take_turn(orders)
+        self._finish()
+
+    def _take_turn(self, orders: list[_Order[Any, Any]]) -> None:
+        if self._substitute.patience == 0:
+            self._try_again()
+        if orders:
+            _tell(orders, self._answers(orders))
+        if self._recorder is not None and self.fault is None and self._connection is not None:
+            self._substitute.keep_up(self._recorder, self._connection)
+
+    def _finish(self) -> None:
         if self.fault is not None:
             self._try_again()
         self._disconnect()
@@ -405,7 +419,9 @@ class Writer:
         except Exception as error:
             fault = self._failed(error)
             if isinstance(fault, LedgerFault) and self._substitute.take_over(fault):
-                return self._in_memory(orders, fault)
+                answers = self._in_memory(orders, fault)
+                self._substitute.doubt()
+                return answers
             if fault is error:
                 raise
             raise fault from error

@@ -166,17 +166,39 @@ class Mirror:
         self._raw.execute("ATTACH ':memory:' AS disk")
         for table in self._tables:
             self._raw.execute(f"CREATE TABLE disk.{_quoted(table)} AS SELECT * FROM main.{_quoted(table)}")
+            key = ", ".join(self._columns(table)[1])
+            self._raw.execute(f"CREATE TABLE disk.{_keys(table)} AS SELECT {key} FROM main.{_quoted(table)}")
+
+    def doubt(self) -> None:
+        """Remember that the disk may be as it is here: the error of a commit doesn't tell whether it's there.
+
+        From here on it has those rows for certain that were so before, too, and perhaps all that have ever been here.
+        """
+        for table in self._tables:
+            name, key = _quoted(table), ", ".join(self._columns(table)[1])
+            both = f"SELECT * FROM disk.{name} INTERSECT SELECT * FROM main.{name}"
+            self._raw.execute(f"CREATE TABLE disk.certain AS {both}")
+            self._raw.execute(f"DROP TABLE disk.{name}")
+            self._raw.execute(f"ALTER TABLE disk.certain RENAME TO {name}")
+            self._raw.execute(f"INSERT INTO disk.{_keys(table)} SELECT {key} FROM main.{name}")
 
     def changed(self, table: str) -> list[tuple[Any, ...]]:
-        """The rows of a table that aren't on the disk, or not as they are here."""
-        return self._differing(table, "*", "main", "disk")
+        """The rows of a table that the disk doesn't have for certain as they are here."""
+        name = _quoted(table)
+        return self._raw.execute(f"SELECT * FROM main.{name} EXCEPT SELECT * FROM disk.{name}").fetchall()
+
+    def _gone(self, table: str, key: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The keys of rows that the disk may have, and that aren't here any more."""
+        columns = ", ".join(key)
+        there, here = f"disk.{_keys(table)}", f"main.{_quoted(table)}"
+        return self._raw.execute(f"SELECT {columns} FROM {there} EXCEPT SELECT {columns} FROM {here}").fetchall()
 
     def carry_over(self, disk: Connection) -> None:
         """Bring the disk up to date, in a transaction that its caller commits."""
         disk.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         for table in self._tables:
             columns, key = self._columns(table)
-            if gone := self._differing(table, ", ".join(key), "disk", "main"):
+            if gone := self._gone(table, key):
                 disk.exec_driver_sql(_deletion(table, key), gone)
             rows = self.changed(table)
             if rows and table in _ADDED_TO_BY_OTHERS:
@@ -188,12 +210,6 @@ class Mirror:
     def be_level(self) -> None:
         """Follow again: the disk is as it is here."""
         self._raw.execute("DETACH disk")
-
-    def _differing(self, table: str, columns: str, here: str, there: str) -> list[tuple[Any, ...]]:
-        name = _quoted(table)
-        return self._raw.execute(
-            f"SELECT {columns} FROM {here}.{name} EXCEPT SELECT {columns} FROM {there}.{name}"
-        ).fetchall()
 
     def _columns(self, table: str) -> tuple[Sequence[str], Sequence[str]]:
         """The columns of a table, and those of its primary key."""
@@ -209,6 +225,10 @@ def _changes(connection: Connection) -> int:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _keys(table: str) -> str:
+    return _quoted(f"keys of {table}")
 
 
 def _deletion(table: str, key: Sequence[str]) -> str:

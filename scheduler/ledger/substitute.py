@@ -25,9 +25,12 @@ class Substitute:
     `fault` is why it has taken over. `copy` makes a mirror, and `told` is called when either begins.
     """
 
-    def __init__(self, copy: Callable[[], Mirror], told: Callable[[], None]) -> None:
+    def __init__(
+        self, copy: Callable[[], Mirror], told: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._copy = copy
         self._told = told
+        self._clock = clock
         self._mirror: Mirror | None = None
         self._gap, self._next_try = FIRST_GAP, -math.inf
         self.fault: LedgerFault | None = None
@@ -42,7 +45,7 @@ class Substitute:
     @property
     def patience(self) -> float | None:
         """For how many seconds the disk is left alone; None where it does its work."""
-        return None if self.fault is None else max(0.0, self._next_try - time.monotonic())
+        return None if self.fault is None else max(0.0, self._next_try - self._clock())
 
     def keep_up(self, recorder: Recorder, disk: Connection) -> None:
         """Have the mirror follow what was committed last, or make one."""
@@ -60,19 +63,29 @@ class Substitute:
             return False
         self._mirror.run_ahead()
         # One that fails every few seconds would otherwise be said to be well again each time.
-        is_new = time.monotonic() > self._next_try + _WELL_AGAIN
+        is_new = self._clock() > self._next_try + _WELL_AGAIN
         self._wait(FIRST_GAP if is_new else 2 * self._gap)
         self._tell(fault)
         return True
+
+    def doubt(self) -> None:
+        """Don't rely on it that the disk lacks what was done up to now: its error may have come afterwards."""
+        if self._mirror is not None and self.fault is not None:
+            self._mirror.doubt()
 
     def give_back(self, disk: Connection) -> None:
         """Write what was done in memory, and leave it to the disk again."""
         if self._mirror is None:
             return
-        with disk.begin():
-            self._mirror.carry_over(disk)
+        transaction = disk.begin()
+        try:
+            with transaction:
+                self._mirror.carry_over(disk)
+        except BaseException:
+            self.doubt()
+            raise
         self._mirror.be_level()
-        self._next_try = time.monotonic()
+        self._next_try = self._clock()
         self._tell(None)
 
     def go_on(self, fault: LedgerFault | None) -> None:
@@ -93,7 +106,7 @@ class Substitute:
 
     def _wait(self, seconds: float) -> None:
         self._gap = min(seconds, LONGEST_GAP)
-        self._next_try = time.monotonic() + self._gap
+        self._next_try = self._clock() + self._gap
 
     def _tell(self, fault: LedgerFault | None) -> None:
         self.fault = fault

@@ -4,7 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -288,13 +288,31 @@ class Story:
 TABLES = (*metadata.tables, "audit")
 
 
+@contextmanager
+def locked(ledger: Database) -> Iterator[None]:
+    with at_fault(Locked(ledger)):
+        yield
+
+
 class TestLaw:
     @pytest.mark.parametrize("seed", range(6))
     async def test_the_ledger_is_in_the_end_as_if_nothing_had_been(self, tmp_path: Path, seed: int) -> None:
         """Row by row, with the same numbers and the same times, however often the disk has failed in between."""
+        await self.hold(tmp_path, seed, locked)
+
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_so_it_is_where_the_disk_has_written_what_it_said_that_it_had_not(
+        self, tmp_path: Path, seed: int
+    ) -> None:
+        """Also where that was undone in memory meanwhile: an attempt whose claim was given back, a debt that ended."""
+        await self.hold(tmp_path, seed, _commits_that_fail_afterwards)
+
+    @staticmethod
+    async def hold(folder: Path, seed: int, trouble: Callable[[Database], AbstractContextManager[None]]) -> None:
+        """Hold two ledgers against each other, of which one was in trouble twice."""
         for kind in ("well", "ill"):
-            (tmp_path / kind).mkdir()
-        well, ill = ledger_in(tmp_path / "well"), ledger_in(tmp_path / "ill")
+            (folder / kind).mkdir()
+        well, ill = ledger_in(folder / "well"), ledger_in(folder / "ill")
         async with writing_to(well) as writer:
             story = Story.of(seed)
             for _ in range(4):
@@ -304,7 +322,7 @@ class TestLaw:
             await story.go_on(writer, 15)
             for attempt in range(2):
                 await be_impatient(writer)
-                with at_fault(Locked(ill)):
+                with trouble(ill):
                     await story.go_on(writer, 15)
                     assert writer.fault is not None
                 await recovered(writer)

@@ -116,8 +116,9 @@ def _why_not_ours(evidence: Evidence, call: Call) -> str | None:
 
 
 def _why_not_paused(evidence: Evidence, call: Call) -> str | None:
-    seen = [each for each in evidence.replay.seen(call.key, 0, call.sequence) if each.call.life == call.life]
-    if seen and PAUSED in seen[-1].statuses:
+    seen = (each for each in evidence.replay.seen(call.key, 0, call.sequence) if each.call.life == call.life)
+    last = next(seen, None)
+    if last is not None and PAUSED in last.statuses:
         return None
     return f"it was {call.status_before}, and nobody had seen it paused"
 
@@ -137,8 +138,8 @@ def _why_touched(evidence: Evidence, call: Call, stop: Change | None) -> str | N
     if not later:
         return "somebody else had paused it"
     looks = evidence.replay.seen(call.key, 0, later[-1].sequence)
-    known = [each for each in looks if each.is_kept and stop is not None and stop.until < each.call.received_at]
-    return "it was seen paused by somebody else before our own pause" if known else None
+    is_known = any(each.is_kept and stop is not None and stop.until < each.call.received_at for each in looks)
+    return "it was seen paused by somebody else before our own pause" if is_known else None
 
 
 def _may_have_been_ours(evidence: Evidence, key: Key, stop: Change) -> bool:
@@ -154,10 +155,8 @@ def _may_have_been_ours(evidence: Evidence, key: Key, stop: Change) -> bool:
 
 def _why_shielded(evidence: Evidence, call: Call, stop: Change) -> str | None:
     # What came after the last look couldn't be seen.
-    looks = [
-        each.call.received_at for each in evidence.replay.seen(call.key, 0, call.sequence) if each.call.call == "get"
-    ]
-    last = looks[-1] if looks else call.received_at
+    looks = (each.call for each in evidence.replay.seen(call.key, 0, call.sequence) if each.call.call == "get")
+    last = next(looks, call).received_at
     acts = (act for act in evidence.history.acts if act.key == call.key and act.is_shield)
     has_acted = any(stop.since <= act.since and act.until < last for act in acts)
     return "Bounce Shield had stopped it" if has_acted else None

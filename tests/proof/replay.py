@@ -75,11 +75,12 @@ class Replay:
         return frozenset(found or {self._first[key]})
 
     def seen(self, key: Key, after: int, before: int) -> Iterator[Seen]:
-        """What the looks showed of a campaign whose numbers lie between two others."""
+        """What the looks showed of a campaign whose numbers lie between two others, the newest first."""
         looks = self._looks[key[0]]
         first = bisect_right(looks, after, key=lambda look: look[0].sequence)
         last = bisect_left(looks, before, key=lambda look: look[0].sequence)
-        for call, is_kept in looks[first:last]:
+        for number in range(last - 1, first - 1, -1):
+            call, is_kept = looks[number]
             is_about = call.call == "list" or call.campaign == key[1]
             if is_about and self._was_read(call):
                 until = call.answered_at or call.received_at

@@ -388,6 +388,18 @@ def a_call_that_was_cut_off_and_sent_again() -> Story:
     return story.settle(15)
 
 
+def a_call_that_was_cut_off_when_a_process_had_stood_still_after_its_claim() -> Story:
+    story = Story(WINDOW)
+    pause = story.intent("pause", 10, 20)
+    story.attempt(pause, 10, "interrupted")
+    story.call("pause", 13, status=None, fault="lost on the way")
+    story.life = 2
+    story.attempt(pause, 14, "succeeded")
+    story.change(pause, reason="paused by an earlier attempt, whose answer was lost")
+    story.owes(pause)
+    return story.settle(15)
+
+
 def a_call_whose_answer_was_lost_and_that_was_found_to_have_worked() -> Story:
     story = Story(WINDOW)
     pause = story.intent("pause", 10, 20)
@@ -628,6 +640,7 @@ def one_line_for_several_windows_that_were_missed() -> Story:
 GOOD = [
     a_good_run,
     a_call_that_was_cut_off_and_sent_again,
+    a_call_that_was_cut_off_when_a_process_had_stood_still_after_its_claim,
     a_call_whose_answer_was_lost_and_that_was_found_to_have_worked,
     a_pause_without_effect_that_is_tried_again_and_whose_answer_is_lost,
     a_person_who_resumes_inside_the_window,
