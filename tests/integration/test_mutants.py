@@ -11,6 +11,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from typing import Any
 import httpx
 import pytest
 
-from scheduler import accounts
 from scheduler.client import Client
 from scheduler.daemon import Daemon
 from scheduler.errors import WrongFile
 from scheduler.reload import Candidate, try_out
 from scheduler.settings import Account, Settings, load
+from scheduler.surroundings import REAL
+from scheduler.tally import Tally
 from tests.mutants import ACCIDENTS, Accident, lay_out, mutant
 from tests.scheduler_fakes import DAY, FRIDAY, KEY, captured_logs, ledger_in, until
 
@@ -138,21 +140,17 @@ def test_each_mutant_is_either_right_or_rejected_with_a_place(tmp_path: Path, pa
     assert found["rejected"]
 
 
-class Calm:
-    """An API that does what it's asked, and has no campaigns: mutants may name any address."""
-
-    def __init__(self, account: Account, **_: object) -> None:
-        self._made = Client(account, httpx.MockTransport(lambda _: httpx.Response(httpx.codes.NO_CONTENT)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._made, name)
+def calm(account: Account, *, tally: Tally | None = None) -> Client:
+    """The client of an API that does what it's asked, and has no campaigns: mutants may name any address."""
+    answer = httpx.MockTransport(lambda _: httpx.Response(httpx.codes.NO_CONTENT))
+    return Client(account, answer, tally=tally)
 
 
-async def test_a_daemon_lives_through_them(tmp_path: Path, logs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_daemon_lives_through_them(tmp_path: Path, logs: list[Any]) -> None:
     """What is right gets as far as the accounts at work, the jobs and the ledger, and each by way of the one before."""
-    monkeypatch.setattr(accounts, "Client", Calm)
     yard, found = Yard(tmp_path), Counter[str]()
-    daemon = Daemon(yard.before(yard.good[0]), ledger_in(tmp_path), yard.environment, now=lambda: FRIDAY)
+    around = replace(REAL, client=calm)
+    daemon = Daemon(yard.before(yard.good[0]), ledger_in(tmp_path), yard.environment, now=lambda: FRIDAY, around=around)
     life = asyncio.create_task(daemon.live())
 
     async def has_answered() -> bool:
