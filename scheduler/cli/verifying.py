@@ -46,4 +46,5 @@ def _print(ledger: Database, found: Verdict) -> None:
     what = f"{found.count:,} outcomes" + (f" from {found.start.number + 1:,} on" if found.start.number else "")
     verdict = "NOT as recorded" if found.problems else "as recorded"
     click.echo(f"{printable(ledger.name)}: {what}, {verdict}")
-    click.echo(f"head {found.last}")
+    if not found.problems:
+        click.echo(f"head {found.last}")

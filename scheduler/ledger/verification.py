@@ -172,7 +172,8 @@ def _differing_attempts(connection: Connection) -> Iterator[str]:
     ended = attempts.c.outcome.is_not(None)
     of_attempt = select(attempts.c.intent_id, attempts.c.number, attempts.c.outcome)
     for row in connection.execute(of_attempt.where(ended, ~select(outcomes.c.number).where(_SAME).exists())):
-        yield f"attempt {row.number} of intent {row.intent_id} ({row.outcome}) was never recorded: inserted"
+        attempt = f"attempt {row.number} of intent {row.intent_id} ({row.outcome})"
+        yield f"{attempt} isn't in the record: inserted, or its outcome removed"
     names = ("started_at", "finished_at", "outcome", "http_status", "error_code", "error_message")
     differs = or_(
         *(attempts.c[name].is_distinct_from(outcomes.c[name]) for name in names),
@@ -196,7 +197,8 @@ def _differing_intents(connection: Connection) -> Iterator[str]:
     for row in connection.execute(query.where(differs)):
         yield f"intent {row.intent_id} isn't the one that outcome {row.number} was recorded for: changed or removed"
     for row in connection.execute(_undecided(chain.pruned_before(connection))):
-        yield f"the decision about intent {row.id} ({row.state}) was never recorded: inserted, or changed"
+        decision = f"the decision about intent {row.id} ({row.state})"
+        yield f"{decision} isn't in the record: inserted, changed, or its outcome removed"
 
 
 def _undecided(pruned_before: str | None) -> Select[Any]:

@@ -346,7 +346,7 @@ class TestTampering:
             ),
             (
                 "INSERT INTO attempts (intent_id, number, started_at, outcome) VALUES (5, 2, '2026', 'succeeded')",
-                "attempt 2 of intent 5 (succeeded) was never recorded: inserted",
+                "attempt 2 of intent 5 (succeeded) isn't in the record: inserted, or its outcome removed",
             ),
             (
                 "UPDATE intents SET campaign = 77 WHERE id = 5",
@@ -358,7 +358,7 @@ class TestTampering:
             ),
             (
                 "UPDATE intents SET state = 'missed' WHERE id = 3",
-                "the decision about intent 3 (missed) was never recorded: inserted, or changed",
+                "the decision about intent 3 (missed) isn't in the record: inserted, changed, or its outcome removed",
             ),
             (
                 "DELETE FROM outcome_rules WHERE number = 5",
@@ -391,7 +391,9 @@ def test_on_a_server_too(ledger: Database) -> None:
     assert swapped.endswith("have been swapped")
     assert missing == "outcome 9 is missing: removed"
     assert "attempt 1 of intent 1, recorded as outcome 1, was changed" in others
-    assert "the decision about intent 9 (skipped) was never recorded: inserted, or changed" in others
+    assert (
+        "the decision about intent 9 (skipped) isn't in the record: inserted, changed, or its outcome removed" in others
+    )
 
 
 class TestNoted:
