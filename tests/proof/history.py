@@ -24,13 +24,18 @@ class Quiet:
     """A span `[start, end)` in which the rules want a campaign paused.
 
     `is_given_back`: it's resumed from at its end (no rule with `resume: false` is part of it; holds are told apart).
-    `is_enforced`: a rule in it pauses again what a person has resumed.
+    `is_enforced`: a rule in it pauses again what a person has resumed; `enforced` is when, where that's not all of it.
     """
 
     start: datetime
     end: datetime
     is_given_back: bool = True
     is_enforced: bool = False
+    enforced: tuple[tuple[datetime, datetime], ...] = ()
+
+    def is_enforced_at(self, at: datetime) -> bool:
+        """Whether such a rule is quiet at an instant."""
+        return self.is_enforced and (not self.enforced or any(start <= at < end for start, end in self.enforced))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

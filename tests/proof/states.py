@@ -28,7 +28,8 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
         return True
     was_put_back = evidence.clock.was_put_back(datetime.min.replace(tzinfo=UTC), look.at)
     changes = [each for each in evidence.replay.changes(key) if each.since < look.at]
-    is_enforced = all(span is not None and span.is_enforced for span in spans)
+    shown = evidence.clock.shows(look.at)
+    is_enforced = all(span is not None and span.is_enforced_at(shown) for span in spans)
     was_paused = any(row.state == "succeeded" for row in rows) and not is_enforced
     if was_put_back and was_paused and _was_resumed_after(evidence, rows, changes):
         # What a person has resumed in a window stays so when it comes once more.

@@ -555,6 +555,15 @@ def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
     return story.settle(27)
 
 
+def a_person_who_resumes_it_when_what_is_enforced_in_the_window_is_over() -> Story:
+    story = Story(quiet(10, 20, is_enforced=True, enforced=((at(10), at(12)),)))
+    story.pause(10, 20)
+    story.call("list", 11)
+    story.person(14, RUNNING)
+    story.call("list", 14.5)
+    return story.settle(15)
+
+
 def a_person_who_resumes_it_before_a_look_and_a_list_after_it() -> Story:
     story = Story(quiet(10, 20, is_enforced=True))
     story.pause(10, 20)
@@ -645,6 +654,7 @@ GOOD = [
     a_clock_that_is_put_back_into_the_window,
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
+    a_person_who_resumes_it_when_what_is_enforced_in_the_window_is_over,
     a_person_who_resumes_it_before_a_look_and_a_list_after_it,
     a_clock_that_is_put_back_after_a_failure,
     a_rule_without_a_resume_that_was_there_too_late,
