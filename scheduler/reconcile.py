@@ -25,6 +25,7 @@ from scheduler.plan import (
     Release,
     Situation,
     Step,
+    StillPaused,
     Withdraw,
     plan,
 )
@@ -380,7 +381,7 @@ def _begun(timeline: Timeline, now: datetime) -> _Begun:
     )
 
 
-def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp, now: datetime) -> bool:
+def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp | StillPaused, now: datetime) -> bool:
     """Record a step that needs no call; False where it's on record already."""
     match step:
         case Decided(new, state, reason):
@@ -389,6 +390,8 @@ def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp
             return work.withdraw(connection, account, known, reason, now)
         case GiveUp(account, known, reason):
             return work.give_up(connection, account, known, reason, now)
+        case StillPaused(account, known):
+            return work.end_doubt(connection, account, known)
         case Release(custody, reason, is_left):
             return (work.leave if is_left else work.release)(connection, custody, reason, now)
 

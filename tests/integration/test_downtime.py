@@ -409,6 +409,18 @@ class TestLateResume:
         await lives.live(MONDAY + HOUR)
         assert lives.statuses() == ["PAUSED", "PAUSED"]
 
+    async def test_what_did_not_run_by_it_and_a_person_resumed_later_is_left_running(self, lives: Lives) -> None:
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="drop_before", call="run"))
+        await lives.live(MONDAY)
+        lives.sandbox.clear_faults()
+        lives.write(weekend().replace("Mon 08:00", "Tue 08:00"))
+        await lives.live(MONDAY + HOUR)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        lives.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await lives.live(MONDAY + 2 * HOUR)
+        assert lives.statuses() == ["RUNNING", "PAUSED"]
+
     async def test_nor_is_a_pause_tried_again_whose_window_was_cut_off_meanwhile(self, lives: Lives) -> None:
         lives.sandbox.add_fault(Fault(effect="status", call="pause", status=503))
         await lives.live(FRIDAY)
