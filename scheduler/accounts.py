@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +38,8 @@ class AccountAtWork:
         self.lane = lane
         self.pulse = Pulse(f"passes {account.name}")
         self.has_passed = asyncio.Event()
+        # Up to when it was seen to what is due here.
+        self.passed_at: datetime | None = None
         self.has_left = False
         self.gives_back = True
         self._reconciler = reconciler
@@ -79,7 +81,7 @@ class AccountAtWork:
         self.lane.stop()
         self.wake()
 
-    async def passes(self, now: Callable[[], datetime], passed: Callable[[Connection], None]) -> None:
+    async def passes(self, now: Callable[[], datetime], tick: Callable[[], Awaitable[None]]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
             self.pulse.beat()
@@ -91,8 +93,9 @@ class AccountAtWork:
             at = now()
             await self._downtime.look(at, self.account.name)
             await self._reconciler.run(at)
+            self.passed_at = at
             self.has_passed.set()
-            await self._writer.do(passed)
+            await tick()
             if self._is_leaving and await self._writer.do(self._owes_nothing) and self._is_leaving:
                 self.has_left = True
                 return
@@ -216,14 +219,18 @@ class Accounts:
 
     async def _life(self, one: AccountAtWork) -> None:
         lane = self._crew.begin(one.lane.run(), f"lane {one.account.name}")
-        await one.passes(self._now, self._passed)
+        await one.passes(self._now, self._tick)
         if one.has_left:
             one.lane.stop()
             await asyncio.wait([lane])
             await self._end(one)
 
-    def _passed(self, connection: Connection) -> None:
-        work.record_tick(connection, self._daemon, self._now())
+    async def _tick(self) -> None:
+        """Note up to when all accounts were seen to: what ends later was seen to by nobody where one was cut off."""
+        passed = [each.passed_at for each in self._at_work.values()]
+        seen_to = min((at for at in passed if at is not None), default=None)
+        if seen_to is not None and None not in passed:
+            await self._writer.do(lambda connection: work.record_tick(connection, self._daemon, seen_to))
 
     async def _end(self, one: AccountAtWork) -> None:
         name = one.account.name
