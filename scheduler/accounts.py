@@ -45,6 +45,8 @@ class AccountAtWork:
         self._around = around
         self.pulse = Pulse(f"passes {account.name}")
         self.has_passed = asyncio.Event()
+        # Up to when it was seen to what is due here.
+        self.passed_at: datetime | None = None
         self.has_left = False
         self.gives_back = True
         self._reconciler = reconciler
@@ -86,7 +88,7 @@ class AccountAtWork:
         self.lane.stop()
         self.wake()
 
-    async def passes(self, passed: Callable[[datetime], Awaitable[None]]) -> None:
+    async def passes(self, tick: Callable[[], Awaitable[None]]) -> None:
         """Pass over the account until `stop`, or until it has left. One that hangs holds up no other account."""
         while not self._is_stopping:
             self.pulse.beat()
@@ -97,8 +99,9 @@ class AccountAtWork:
             # Before the tick says that all before it was seen to.
             at = await self._downtime.look(self.account.name)
             await self._reconciler.run(at)
+            self.passed_at = at
             self.has_passed.set()
-            await passed(at)
+            await tick()
             if self._is_leaving and await self._writer.do(self._owes_nothing) and self._is_leaving:
                 self.has_left = True
                 return
@@ -234,17 +237,20 @@ class Accounts:
 
     async def _life(self, one: AccountAtWork) -> None:
         lane = self._crew.begin(one.lane.run(), f"lane {one.account.name}")
-        await one.passes(self._passed)
+        await one.passes(self._tick)
         if one.has_left:
             one.lane.stop()
             await asyncio.wait([lane])
             await self._end(one)
 
-    async def _passed(self, at: datetime) -> None:
-        """Have on record up to when all was seen to: not what has come to be due while the pass took its time."""
-        await self._writer.do(lambda connection: work.record_tick(connection, self._daemon, at))
-        self.ticked_at = at
-        self.tick.beat()
+    async def _tick(self) -> None:
+        """Note up to when all accounts were seen to: what ends later was seen to by nobody where one was cut off."""
+        passed = [each.passed_at for each in self._at_work.values()]
+        seen_to = min((at for at in passed if at is not None), default=None)
+        if seen_to is not None and None not in passed:
+            await self._writer.do(lambda connection: work.record_tick(connection, self._daemon, seen_to))
+            self.ticked_at = seen_to
+            self.tick.beat()
 
     async def _end(self, one: AccountAtWork) -> None:
         name = one.account.name

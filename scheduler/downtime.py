@@ -154,12 +154,17 @@ class Downtime:
         if last is not None:
             since = max(last, now - LOOK_BACK)
             accounts = self._ruleset.accounts()
-            found = [miss for account in accounts for miss in self._misses(connection, account, since, now, why)]
+            stretches = [(account, self._unseen_since(account, since)) for account in accounts]
+            found = [miss for account, at in stretches for miss in self._misses(connection, account, at, now, why)]
             missed = _summary(found, since, now, why)
         if missed is not None:
             work.note(connection, now, "windows missed", details=missed.facts)
         account_until(connection, self._daemon, now)
         return missed
+
+    def _unseen_since(self, account: str, looked_at: datetime) -> datetime:
+        """From when on nobody has seen to an account: its pass may have hung since before the last look."""
+        return min(looked_at, self._passed_at.get(account, self._began_at or looked_at))
 
     def _misses(
         self, connection: Connection, account: str, since: datetime, now: datetime, why: str

@@ -220,6 +220,11 @@ class Lane:
         self._stopping = True
         self.wake()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it makes no call any more, and neither is anybody else to make one in its turn."""
+        return self._stopping
+
     async def run(self) -> None:
         """Work until `stop`.
 

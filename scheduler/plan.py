@@ -115,7 +115,15 @@ class Withdraw:
     reason: str
 
 
-Step = Due | Decided | Release | Withdraw | Again | GiveUp
+@dataclass(frozen=True, slots=True)
+class StillPaused:
+    """A resume without an answer has ended, and its campaign is paused: who runs it from here on is somebody else."""
+
+    account: str
+    known: Known
+
+
+Step = Due | Decided | Release | Withdraw | Again | GiveUp | StillPaused
 
 
 def plan(situation: Situation) -> Iterator[Step]:
@@ -124,6 +132,8 @@ def plan(situation: Situation) -> Iterator[Step]:
     unwanted = {each: reason for each in situation.known if (reason := _why_unwanted(situation, each, span))}
     yield from (Withdraw(situation.account, each, reason) for each, reason in unwanted.items())
     known = [replace(each, state=State.SKIPPED) if each in unwanted else each for each in situation.known]
+    if situation.status == Status.PAUSED:
+        yield from (StillPaused(situation.account, each) for each in known if _is_in_doubt(each))
     # What was only simulated is due again.
     left = replace(situation, known=[each for each in known if each.state is not State.SIMULATED])
     hold = _pending_hold(left, span)
@@ -310,6 +320,11 @@ def _last_pause(situation: Situation, pauses: Sequence[Known]) -> Known | None:
 def _may_have_given_back(resume: Known) -> bool:
     """Whether it has run its campaign, as far as anybody knows: where its answer was lost, it may have."""
     return resume.state is State.SUCCEEDED or resume.may_have_acted
+
+
+def _is_in_doubt(known: Known) -> bool:
+    is_ended = known.state not in _OPEN and known.state is not State.SUCCEEDED
+    return known.action is Action.RESUME and is_ended and known.may_have_acted
 
 
 def _pause_intent(situation: Situation, span: Span, due_at: datetime) -> NewIntent:

@@ -25,6 +25,7 @@ from scheduler.plan import (
     Release,
     Situation,
     Step,
+    StillPaused,
     Withdraw,
     plan,
 )
@@ -189,6 +190,9 @@ class Reconciler:
         # would look like one that somebody has resumed.
         async with AsyncExitStack() as turn:
             listed = await self._list(turn, now)
+            if listed is None and self._lane.is_stopping:
+                # A call whose end nobody waited for may be handled still; the next daemon looks at what is due.
+                return
             self._see(listed.seen if listed else (), now)
             record = self._record_first if is_first else self._record
             recorded = await self._writer.do(lambda connection: record(connection, listed, now))
@@ -259,7 +263,7 @@ class Reconciler:
         try:
             async with asyncio.timeout(LIST_TIMEOUT.total_seconds()):
                 client = await turn.enter_async_context(self._lane.turn())
-                if self._lane.is_resting:
+                if self._lane.is_resting or self._lane.is_stopping:
                     return None
                 campaigns = await client.campaigns()
         except (ApiError, TimeoutError) as error:
@@ -392,7 +396,7 @@ def _begun(timeline: Timeline, now: datetime) -> _Begun:
     )
 
 
-def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp, now: datetime) -> bool:
+def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp | StillPaused, now: datetime) -> bool:
     """Record a step that needs no call; False where it's on record already."""
     match step:
         case Decided(new, state, reason):
@@ -401,6 +405,8 @@ def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp
             return work.withdraw(connection, account, known, reason, now)
         case GiveUp(account, known, reason):
             return work.give_up(connection, account, known, reason, now)
+        case StillPaused(account, known):
+            return work.end_doubt(connection, account, known)
         case Release(custody, reason, is_left):
             return (work.leave if is_left else work.release)(connection, custody, reason, now)
 

@@ -52,15 +52,18 @@ class Lives:
     ledger: Database
     clock: Clock = field(default_factory=Clock)
 
-    def write(self, *rules: str) -> None:
-        """The file of rules from now on."""
+    def write(self, *rules: str, accounts: str | None = None) -> None:
+        """The file of rules from now on; for the one account, unless told otherwise."""
         lines = [
             "timezone: Europe/Warsaw",
-            f"accounts: {{main: {{api_key: {KEY}, base_url: '{self.sandbox.base_url}'}}}}",
+            f"accounts: {accounts or self._one_account()}",
             "rules:",
             *(f"  - {rule}" for rule in rules),
         ]
         (self.folder / "curfew.yaml").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+    def _one_account(self) -> str:
+        return f"{{main: {{api_key: {KEY}, base_url: '{self.sandbox.base_url}'}}}}"
 
     @asynccontextmanager
     async def living(self, at: datetime, *, dry_run: bool = False, clocks: Clocks | None = None) -> AsyncIterator[None]:

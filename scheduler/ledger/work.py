@@ -243,6 +243,13 @@ def withdraw(connection: Connection, account: str, known: Known, reason: str, no
     return bool(ended)
 
 
+def end_doubt(connection: Connection, account: str, known: Known) -> bool:
+    """Note that what a call without an answer may have done is over, of a change that has ended; False where it is."""
+    key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
+    ended = update(intents).where(intents.c.account == account, *key, intents.c.state.not_in(_OPEN))
+    return connection.execute(ended.where(intents.c.may_have_acted).values(may_have_acted=False)).rowcount == 1
+
+
 def end_orphans(connection: Connection, accounts: Iterable[str], now: datetime) -> int:
     """End what is open for accounts that the file doesn't have any more: no lane would ever take it; gives how many."""
     orphans = update(intents).where(intents.c.state.in_(_OPEN), intents.c.account.not_in(list(accounts)))

@@ -21,11 +21,12 @@ from sqlalchemy import select
 from rules.overrides import Override, OverrideKind
 from scheduler import accounts, clockwatch, daemon, reload, zonewatch
 from scheduler.daemon import Daemon
+from scheduler.downtime import Downtime
 from scheduler.ledger import reports, work
 from scheduler.ledger.overrides import add_override, revoke_override
-from scheduler.ledger.tables import attempts, custody
+from scheduler.ledger.tables import attempts, custody, intents
 from scheduler.restarts import wait_after
-from scheduler.sandbox import Campaign, Fault, Sandbox
+from scheduler.sandbox import FIRST_COMPANY_ID, Campaign, Fault, Sandbox
 from scheduler.settings import load
 from tests.acceptance.command_line import Curfew
 from tests.lives import Clocks, Lives
@@ -41,8 +42,10 @@ from tests.scheduler_fakes import (
     ledger_in,
     new_intent,
     posts,
+    rules_of,
     until,
     weekend,
+    writing_to,
 )
 
 SECOND_ONE = CAMPAIGN + 1
@@ -95,6 +98,47 @@ class TestMissed:
         }
         assert errors(logs) == [{"event": "windows were missed", "log_level": "error", **facts}]
         assert lives.journalled("windows missed") == [facts]
+
+    async def test_so_is_one_of_an_account_whose_look_was_cut_off_after_another_had_looked(
+        self, tmp_path: Path
+    ) -> None:
+        async with Sandbox(campaigns=1, accounts=2, api_key=KEY, now=lambda: FRIDAY).serving() as sandbox:
+            lives = Lives(tmp_path, sandbox, ledger_in(tmp_path))
+            key = f"api_key: {KEY}, base_url: '{sandbox.base_url}'"
+            rules = [
+                weekend().replace("weekend", name).replace("{", f"{{account: {name}, ", 1) for name in ("main", "acme")
+            ]
+            accounts = f"{{main: {{{key}}}, acme: {{{key}, company_id: {FIRST_COMPANY_ID}}}}}"
+            lives.write(*rules, accounts=accounts)
+            await lives.live(BEFORE)
+            delay = Fault(effect="delay", call="list", account=str(FIRST_COMPANY_ID), delay=MINUTE)
+            sandbox.add_fault(delay)
+            async with lives.living(MONDAY - SECOND):
+                await until(lambda: are(lives, "PAUSED"), "the one is paused")
+                lives.clock.now = MONDAY + 2 * SECOND
+                await until(lambda: are(lives, "RUNNING"), "it's given back")
+            sandbox.clear_faults()
+            await lives.live(MONDAY + HOUR)
+        columns = (intents.c.account, intents.c.action, intents.c.state)
+        rows = [tuple(row) for row in lives.read(select(*columns).order_by(intents.c.id))]
+        assert rows == [("main", "pause", "succeeded"), ("main", "resume", "succeeded"), ("acme", "pause", "missed")]
+
+    async def test_so_is_one_that_ended_before_the_last_look_at_the_clock_and_since_the_last_pass(
+        self, lives: Lives
+    ) -> None:
+        """The machine is suspended while a pass waits for its list, and the daemon dies right after."""
+        async with writing_to(lives.ledger) as writer:
+            number = await writer.do(
+                lambda connection: work.register_daemon(
+                    connection, host="here", pid=1, version="1", dry_run=False, now=BEFORE
+                )
+            )
+            looks = [(BEFORE, None), (MONDAY - SECOND, "main"), (MONDAY + SECOND, None), (MONDAY + HOUR, None)]
+            downtime = Downtime(writer, iter([at for at, _ in looks]).__next__, number, dry_run=False)
+            downtime.use(rules_of(weekend(f"[{CAMPAIGN}]")), {})
+            for at, account in looks:
+                assert await downtime.look(account) == at
+        assert lives.changes() == [("weekend", "pause", FRIDAY, "missed")]
 
     async def test_it_is_shown_by_audit_and_why(
         self, lives: Lives, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -408,6 +452,18 @@ class TestLateResume:
         lives.write(weekend().replace("Mon 08:00", "Tue 08:00"))
         await lives.live(MONDAY + HOUR)
         assert lives.statuses() == ["PAUSED", "PAUSED"]
+
+    async def test_what_did_not_run_by_it_and_a_person_resumed_later_is_left_running(self, lives: Lives) -> None:
+        await lives.live(FRIDAY)
+        lives.sandbox.add_fault(Fault(effect="drop_before", call="run"))
+        await lives.live(MONDAY)
+        lives.sandbox.clear_faults()
+        lives.write(weekend().replace("Mon 08:00", "Tue 08:00"))
+        await lives.live(MONDAY + HOUR)
+        assert lives.statuses() == ["PAUSED", "PAUSED"]
+        lives.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        await lives.live(MONDAY + 2 * HOUR)
+        assert lives.statuses() == ["RUNNING", "PAUSED"]
 
     async def test_nor_is_a_pause_tried_again_whose_window_was_cut_off_meanwhile(self, lives: Lives) -> None:
         lives.sandbox.add_fault(Fault(effect="status", call="pause", status=503))

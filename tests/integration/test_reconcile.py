@@ -412,6 +412,19 @@ class TestWithoutAList:
         await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
         assert bench.lists() == 1
 
+    async def test_a_pass_that_waits_for_its_turn_while_the_daemon_ends_asks_nothing_and_records_nothing(
+        self, bench: Bench
+    ) -> None:
+        """Who had the turn may have been cut off in a call, which the API handles all the same."""
+        (lane,) = bench.lanes
+        async with lane.turn():
+            waiting = asyncio.create_task(bench.reconciler(rules_of(weekend("[1000001]"))).run(FRIDAY))
+            await asyncio.sleep(0)
+            lane.stop()
+        await waiting
+        assert bench.sandbox.log == []
+        assert await bench.rows() == []
+
     async def test_what_is_owed_is_given_back_without_a_list_as_well(self, bench: Bench) -> None:
         reconciler = bench.reconciler(rules_of(weekend()))
         await bench.run(reconciler, FRIDAY)

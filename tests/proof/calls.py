@@ -11,6 +11,8 @@ from tests.proof.replay import Change
 
 # A call of so long ago may still be the reason why others have no time left.
 SLOW = timedelta(seconds=60)
+# The answer to a call that wasn't carried out.
+TOO_MANY = 429
 
 
 def not_on_record(evidence: Evidence) -> Iterator[Breach]:
@@ -231,10 +233,29 @@ def _span_of(plan: Plan, key: Key, intent: IntentRow) -> tuple[datetime, datetim
 
 
 def _was_given_back(evidence: Evidence, pause: IntentRow, person: Act) -> bool:
-    """Whether we have run it again ourselves before a person did."""
+    """Whether we have run it again ourselves before a person did, or may have, as far as anybody could see."""
     calls, changes = evidence.calls_for(pause), evidence.replay.changes(pause.key)
     ours = (each.by for each in changes if each.is_ours and each.after == RUNNING and each.since < person.since)
-    return any(isinstance(each, Call) and calls[-1].sequence < each.sequence for each in ours)
+    has_run = any(isinstance(each, Call) and calls[-1].sequence < each.sequence for each in ours)
+    resumes = (each for each in evidence.intents_of.get((pause.key, "resume"), ()) if pause.id < each.id)
+    tried = (each for resume in resumes for each in evidence.matched.by_intent.get(resume.id, ()))
+    return has_run or any(_is_in_doubt(evidence, each, person) for each in tried)
+
+
+def _is_in_doubt(evidence: Evidence, resume: Tried, person: Act) -> bool:
+    """Whether the answer of a resume was lost, and no look has shown its campaign paused before a person ran it.
+
+    Promise 1: quiet when in doubt. Nobody could tell then who has run it.
+    """
+    attempt, call = resume.attempt, resume.call
+    is_lost = attempt.outcome == "interrupted" or (attempt.outcome == "retried" and attempt.http_status != TOO_MANY)
+    if not is_lost or (call is not None and person.since <= call.received_at):
+        return False
+    following = (each.call for each in evidence.tried_of.values() if attempt.id < each.attempt.id)
+    first = min((each.sequence for each in following if each), default=None) if call is None else call.sequence
+    looks = evidence.replay.seen(resume.intent.key, first or 0, evidence.history.calls[-1].sequence)
+    before = (each for each in looks if (each.call.answered_at or person.since) < person.since)
+    return not any(each.is_kept and each.statuses == {PAUSED} for each in before)
 
 
 def _was_confirmed(evidence: Evidence, pause: IntentRow, person: Act) -> bool:

@@ -265,6 +265,23 @@ def a_pause_of_what_a_person_had_resumed_after_a_clock_was_put_back() -> Story:
     return story.settle(25)
 
 
+def a_pause_of_what_a_person_had_resumed_after_our_own_resume_had_not_arrived() -> Story:
+    story = Story(WINDOW)
+    story.rules(20.2, Plan(spans={ONE: [quiet(10, 40)]}))
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.call("list", 12)
+    resume = story.intent("resume", 20, 60)
+    story.call("run", 20, status=None, fault="drop_before", acts=False)
+    story.attempt(resume, 20, "retried")
+    story.change(resume, state="skipped", reason="a quiet window has begun", decided_at=at(21))
+    story.call("list", 21)
+    story.call("list", 22)
+    story.person(23, RUNNING)
+    story.owes(story.pause(24, 40))
+    return story.settle(25)
+
+
 def running_inside_a_window() -> Story:
     story = Story(WINDOW)
     story.intent("pause", 10, 20, state="failed", reason="no idea", decided_at=at(11))
@@ -356,6 +373,10 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("gave back what it hadn't taken", a_resume_where_the_rule_says_none),
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed),
     ("paused what a person had resumed", a_pause_of_what_a_person_had_resumed_after_a_clock_was_put_back),
+    (
+        "paused what a person had resumed",
+        a_pause_of_what_a_person_had_resumed_after_our_own_resume_had_not_arrived,
+    ),
     ("running inside a window", running_inside_a_window),
     ("running inside a window", running_after_a_failure_that_came_after_a_step_of_the_clock),
     ("running inside a window", running_where_it_is_enforced),
@@ -567,6 +588,31 @@ def a_clock_that_is_put_back_and_a_person_after_it() -> Story:
     return story.settle(27)
 
 
+def a_person_who_resumes_it_while_nobody_knows_whether_we_have() -> Story:
+    story = Story(WINDOW)
+    story.rules(20.2, Plan(spans={ONE: [quiet(10, 40)]}))
+    story.change(story.pause(10, 20), confirmed_at=at(11))
+    story.call("list", 11)
+    story.call("list", 12)
+    resume = story.intent("resume", 20, 60)
+    story.attempt(resume, 20, "interrupted")
+    story.change(resume, state="skipped", reason="a quiet window has begun", decided_at=at(24))
+    story.person(21, RUNNING)
+    story.life = 2
+    story.call("list", 23.9)
+    story.owes(story.pause(24, 40))
+    return story.settle(25)
+
+
+def a_person_who_resumes_it_when_what_is_enforced_in_the_window_is_over() -> Story:
+    story = Story(quiet(10, 20, is_enforced=True, enforced=((at(10), at(12)),)))
+    story.pause(10, 20)
+    story.call("list", 11)
+    story.person(14, RUNNING)
+    story.call("list", 14.5)
+    return story.settle(15)
+
+
 def a_person_who_resumes_it_before_a_look_and_a_list_after_it() -> Story:
     story = Story(quiet(10, 20, is_enforced=True))
     story.pause(10, 20)
@@ -658,6 +704,8 @@ GOOD = [
     a_clock_that_is_put_back_into_the_window,
     a_clock_that_is_put_back_to_before_the_window,
     a_clock_that_is_put_back_and_a_person_after_it,
+    a_person_who_resumes_it_while_nobody_knows_whether_we_have,
+    a_person_who_resumes_it_when_what_is_enforced_in_the_window_is_over,
     a_person_who_resumes_it_before_a_look_and_a_list_after_it,
     a_clock_that_is_put_back_after_a_failure,
     a_rule_without_a_resume_that_was_there_too_late,

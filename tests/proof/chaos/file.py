@@ -109,7 +109,11 @@ def _spans(rules: Iterable[Rule]) -> list[Quiet]:
     found = list[Quiet]()
     for window, rule in windows:
         piece = Quiet(
-            start=window.start, end=window.end, is_given_back=rule.is_given_back, is_enforced=rule.is_enforced
+            start=window.start,
+            end=window.end,
+            is_given_back=rule.is_given_back,
+            is_enforced=rule.is_enforced,
+            enforced=((window.start, window.end),) if rule.is_enforced else (),
         )
         if found and piece.start <= found[-1].end:
             before = found.pop()
@@ -118,6 +122,7 @@ def _spans(rules: Iterable[Rule]) -> list[Quiet]:
                 end=max(before.end, piece.end),
                 is_given_back=before.is_given_back and piece.is_given_back,
                 is_enforced=before.is_enforced or piece.is_enforced,
+                enforced=(*before.enforced, *piece.enforced),
             )
         found.append(piece)
     return found
