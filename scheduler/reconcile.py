@@ -313,7 +313,7 @@ class Reconciler:
             still = [each for each, status in listed.statuses.items() if status not in {None, Status.RUNNING}]
             work.confirm(connection, self._account, frozenset(still), now)
             recorded.taken_up.extend(work.take_up(connection, self._account, listed.statuses, now))
-        for situation in self._situations(self._read(connection, now), listed, now):
+        for situation in self._situations(self._read(connection, listed, now), listed, now):
             for step in plan(situation):
                 if isinstance(step, Due) and (added := work.record_intent(connection, step.intent, now)):
                     recorded.intents.append(added)
@@ -330,7 +330,7 @@ class Reconciler:
         recorded = self._record(connection, listed, now)
         return replace(recorded, intents=work.open_intents(connection, self._account))
 
-    def _read(self, connection: Connection, now: datetime) -> _Records:
+    def _read(self, connection: Connection, listed: _Listed | None, now: datetime) -> _Records:
         custody = work.custody_of(connection, self._account)
         timelines = self._timelines(custody)
         spans = [span for span in (timeline.span_at(now) for timeline in timelines) if span is not None]
@@ -342,7 +342,9 @@ class Reconciler:
         known: dict[int, list[Known]] = {}
         for each in work.known_changes(connection, self._account, since, with_newest=is_beginless):
             known.setdefault(each.campaign, []).append(each)
-        return _Records(custody, known, work.stored_list(connection, self._account))
+        # Only where there's no list of now.
+        stored = work.stored_list(connection, self._account) if listed is None else []
+        return _Records(custody, known, stored)
 
     def _situations(self, records: _Records, listed: _Listed | None, now: datetime) -> Iterable[Situation]:
         for campaign in sorted(self._subjects(records, listed)):

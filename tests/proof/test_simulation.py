@@ -1,4 +1,4 @@
-"""Simulated lives keep the promises, a seed repeats one to the letter, and a daemon that breaks a promise is found out."""
+"""Simulated lives keep the promises, a seed repeats one to the letter, and a daemon that breaks one is found out."""
 
 import os
 import re

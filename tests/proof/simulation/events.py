@@ -39,8 +39,9 @@ class Kind(StrEnum):
 class Event:
     """One thing that happens, in seconds since the life's beginning.
 
-    `count` is which step or commit from then on is struck, or how many acts there are; `strength` how likely each call is hit meanwhile, from 0 to
-    1; `fault` what the API does to calls; `by` how far the clock is set forward, and back again at the end.
+    `count` is which step or commit from then on is struck, or how many acts there are; `strength` how likely each call
+    is hit meanwhile, from 0 to 1; `fault` what the API does to calls; `by` how far the clock is set forward, and back
+    again at the end.
     """
 
     at: float
@@ -54,18 +55,18 @@ class Event:
 
 # How often each happens in a year.
 _A_YEAR: Final = {
-    Kind.API: 50,
-    Kind.NETWORK: 30,
-    Kind.KILL: 10,
-    Kind.KILL_AT_STEP: 30,
-    Kind.KILL_AT_COMMIT: 30,
-    Kind.DISK_ERROR: 15,
-    Kind.DISK_FULL: 8,
-    Kind.CLOCK: 8,
+    Kind.API: 70,
+    Kind.NETWORK: 50,
+    Kind.KILL: 12,
+    Kind.KILL_AT_STEP: 50,
+    Kind.KILL_AT_COMMIT: 50,
+    Kind.DISK_ERROR: 25,
+    Kind.DISK_FULL: 12,
+    Kind.CLOCK: 15,
     Kind.STOP: 10,
-    Kind.EDIT: 12,
-    Kind.ACT: 50,
-    Kind.ROUND: 60,
+    Kind.EDIT: 15,
+    Kind.ACT: 60,
+    Kind.ROUND: 40,
 }
 
 

@@ -29,6 +29,8 @@ _AWAKE: Final = ((0.5, 3.0), (5.0, 60.0), (5.0, 60.0))
 # minute, and both may be late.
 _LONG_ENOUGH: Final = 620.0
 _DRAINED: Final = 60.0
+# In what steps it's waited at the end until nothing is under way any more, nor due before the daemon has drained.
+_STEP: Final = 30.0
 
 
 class Life:
@@ -57,9 +59,16 @@ class Life:
                     self._look_out()
                     world.go_on()
             world.machine.stay_down()
-            world.machine.signal(SIGTERM)
-            world.loop.run(world.end + _DRAINED)
+            self._come_to_an_end(ledger)
         self._note_statuses()
+
+    def _come_to_an_end(self, ledger: sqlite3.Connection) -> None:
+        loop, is_settled = self.world.loop, False
+        while not is_settled:
+            loop.run(loop.time() + _STEP)
+            is_settled = self._is_settled(ledger) and not self.world.has_edge_within(_STEP + _DRAINED)
+        self.world.machine.signal(SIGTERM)
+        loop.run(loop.time() + _DRAINED)
 
     def history(self) -> History:
         """The whole of it, for the checker."""

@@ -26,8 +26,8 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- folders in it have names of t
 class Size:
     """How large each life is."""
 
-    weeks: int = 52
-    campaigns: int = 250
+    weeks: int = 8
+    campaigns: int = 600
 
 
 def play(seed: int, size: Size, keep: Path | None = None) -> Outcome:

@@ -140,10 +140,10 @@ def _variants(chance: random.Random) -> Variants:
 
 def _rules(chance: random.Random, account: str, count: int, start: datetime) -> Iterator[tuple[str, str]]:
     """Some rules of an account, a weekend's or those of nights among them."""
-    (always,) = chance.choices(("weekend", "nights"), (75, 25))
+    (always,) = chance.choices(("weekend", "nights"), (85, 15))
     for kind, words in _KINDS.items():
         drawn = f"account: {account}, {words(_Dice(chance, count, start))}"
-        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.3):
+        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.25):
             yield kind, drawn
 
 

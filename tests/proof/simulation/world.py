@@ -25,6 +25,8 @@ from tests.scheduler_fakes import ledger_in
 
 # The end of each life is calm, so that all that's due can be seen through.
 CALM: Final = timedelta(hours=40)
+# How long it may take until all has ended that had begun by then.
+_AFTERWARDS: Final = timedelta(days=1)
 
 
 class World:
@@ -103,6 +105,11 @@ class World:
         ]
         return max(now, min(moments))
 
+    def has_edge_within(self, seconds: float) -> bool:
+        """Whether an edge of the rules has passed so short a time ago, or comes so soon, by the daemon's clock."""
+        now = self.loop.time() + self.wall.ahead.total_seconds()
+        return bisect_right(self._edges, now - seconds) < bisect_right(self._edges, now + seconds)
+
     def go_on(self) -> None:
         """Have all happen that happens now."""
         now = self.loop.time()
@@ -174,7 +181,7 @@ class World:
         self.file.write_text(self.scenario.file(self._rules), encoding="utf-8")
         self._ruleset = self.machine.settings().ruleset
         self.versions.edited(self._ruleset, self.wall.true(), is_heard=self.machine.is_up)
-        since, until = self.wall.true(), self.scenario.end
+        since, until = self.wall.true(), self.scenario.end + _AFTERWARDS
         alone = (self._ruleset.alone(rule.name) for rule in self._ruleset.rules)
         self._edges = sorted({self.wall.seconds(edge.at) for each in alone for edge in each.edges(since, until)})
 
