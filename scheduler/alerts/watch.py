@@ -62,7 +62,8 @@ class Watch:
         # What was said of the look ahead, up to a line of the journal.
         self._preflights: tuple[int, ledger.Rows] = (0, [])
         self._passed: tuple[datetime | None, tuple[ledger.Rows, ledger.Rows]] = (None, ([], []))
-        self._last_digest: datetime | None = None
+        # When it was due, and up to when it has told.
+        self._last_digest: tuple[datetime, datetime] | None = None
         self._said: str | None = None
         # When a pass was recorded last, and that was seen.
         self._ticked_at: datetime | None = None
@@ -222,14 +223,14 @@ class Watch:
             return
         due_at = last_due(wanted, zone, now)
         last = self._last_digest or await self._read(ledger.last_digest)
-        if last is not None and due_at <= last:
+        if last is not None and due_at <= last[0]:
             self._last_digest = last
             return
         # The first one has nothing to tell of before: from now on it's counted.
-        taken = await self._digest(max(last, now - LONGEST), now) if last is not None else []
+        taken = await self._digest(max(last[1], now - LONGEST), now) if last is not None else []
         if taken or last is None:
             await self._writer.do(lambda connection: ledger.record_digest(connection, due_at, taken, now))
-            self._last_digest = due_at
+            self._last_digest = due_at, now
 
     async def _digest(self, since: datetime, now: datetime) -> list[str]:
         ruleset = self._parts.rules.ruleset
