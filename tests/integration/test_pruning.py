@@ -199,11 +199,16 @@ def test_an_archive_that_reads_otherwise_removes_nothing(tmp_path: Path, monkeyp
     assert not (tmp_path / "a.jsonl").exists()
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nowhere/a.jsonl", "no such file"), ("curfew.db/a.jsonl", "not a directory"), ("x" * 300, "file name too long")],
+)
+def test_a_place_that_cannot_be_is_said(tmp_path: Path, target: str, said: str) -> None:
     ledger = ledger_in(tmp_path)
     fill(ledger)
-    with pytest.raises(LedgerError, match="no such file"):
-        prune(ledger, KEEP, tmp_path / "nowhere" / "a.jsonl", NOW)
+    with pytest.raises(LedgerError, match=said):
+        prune(ledger, KEEP, tmp_path / target, NOW)
+    assert problems(ledger) == []
 
 
 def test_little_is_never_pruned_and_a_server_has_no_place_beside_it(ledger: Database, tmp_path: Path) -> None:
