@@ -309,6 +309,8 @@ class TestArchive:
             ("nonsense\n", "isn't a file of JSON lines"),
             ("\xff\n", "isn't a file of JSON lines"),
             ('{"archive": "curfew outcomes, version 1", "after": "x"}\n{"last": "1:2"}\n', "isn't an archive"),
+            ('{"archive": "curfew outcomes, version 1", "after": "\\u00b2:x"}\n{"last": "1:2"}\n', "isn't an archive"),
+            ('{"archive": "curfew outcomes, version 1"}\n{"last": "1:2"}\n', "isn't an archive"),
         ],
     )
     def test_what_is_none_is_wrong_use(self, tmp_path: Path, content: str, said: str) -> None:
@@ -324,7 +326,8 @@ class TestArchive:
         with pytest.raises(WrongUse, match="no such file"):
             archives.opened(archive.parent / "nowhere")
 
-    def test_an_outcome_without_a_value_is_said_with_its_line(self, archive: Path) -> None:
-        archive.write_text(archive.read_text().replace('"outcome":"succeeded",', "", 1))
+    @pytest.mark.parametrize(("was", "becomes"), [('"outcome":"succeeded",', ""), ('"number":1,', '"number":"1",')])
+    def test_an_outcome_that_is_none_is_said_with_its_line(self, archive: Path, was: str, becomes: str) -> None:
+        archive.write_text(archive.read_text().replace(was, becomes, 1))
         with pytest.raises(WrongUse, match=r"a\.jsonl:2: isn't an outcome"):
             list(archives.opened(archive).rows())
