@@ -588,10 +588,11 @@ class TestDigest:
             await life.look()
             clock.now = MONDAY
             await life.fails(2, result=succeeded, due_at=MONDAY)
-            under_way = await life.do(lambda connection: begun(connection, new_intent(CAMPAIGN + 2, due_at=MONDAY)))
+            new = new_intent(CAMPAIGN + 2, due_at=MONDAY)
+            intent, number = await life.do(lambda connection: begun(connection, new))
             await life.look(timedelta(seconds=10))
             at = clock() + timedelta(seconds=10)
-            await life.do(lambda connection: work.finish_attempt(connection, *under_way, succeeded, at))
+            await life.do(lambda connection: work.finish_attempt(connection, intent, number, succeeded, at))
             await life.look(7 * DAY)
         assert [re.findall(r"(\d) paused,", body) for body in box.bodies] == [["2"], ["1"]]
 
