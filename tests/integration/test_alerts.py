@@ -180,7 +180,7 @@ async def looking(
     clock = clock or Clock()
     parts = Parts(Rules(settings_in(folder, *to, **file)))
     async with writing_to(ledger) as writer:
-        watch = Watch(cast(InForce, parts), writer, ledger, clock, daemon=daemon, limit=timedelta(milliseconds=500))
+        watch = Watch(cast(InForce, parts), writer, ledger, clock, daemon=daemon, limit=timedelta(seconds=20))
         yield Looking(watch, writer, ledger, clock, parts)
 
 
