@@ -82,6 +82,9 @@ def record(connection: Connection, changes: Changes, now: datetime) -> list[Entr
         connection.execute(insert(concerns), new)
     _set(connection, changes.gone, over_at=now)
     _set(connection, changes.back, over_at=None)
+    if changes.reworded:
+        one = update(concerns).where(concerns.c.id == bindparam("key")).values(text=bindparam("words"))
+        connection.execute(one, [{"key": each.id, "words": each.text} for each in changes.reworded])
     return entries(connection)
 
 

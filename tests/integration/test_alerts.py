@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -338,6 +339,25 @@ class TestCauses:
             await life.look(-2 * DAY)
             await life.look(MINUTE)
             assert len(box.titles) == 2
+
+    async def test_all_that_missed_a_window_by_the_time_it_is_told_is_counted(
+        self, either: Database, tmp_path: Path, box: Inbox
+    ) -> None:
+        """What fails to the end of a window is found so one by one."""
+        async with looking(either, tmp_path, box.target, clock=Clock(MONDAY)) as life:
+            for campaign in (CAMPAIGN, CAMPAIGN + 1):
+                missed = partial(
+                    work.record_decision,
+                    new=new_intent(campaign),
+                    state=State.MISSED,
+                    reason="no call had success",
+                    now=life.clock(),
+                )
+                await life.do(missed)
+                await life.look(timedelta(seconds=15))
+            await life.look(MINUTE)
+        assert box.titles == ["Curfew: a quiet window was missed"]
+        assert "for 2 campaigns" in box.bodies[0]
 
     async def test_a_window_that_was_missed_while_no_daemon_ran_is_told_after_the_start(
         self, ledger: Database, tmp_path: Path, box: Inbox
