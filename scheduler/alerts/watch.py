@@ -20,7 +20,7 @@ from scheduler.in_force import InForce
 from scheduler.ledger import concerns as ledger
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.digests import period
-from scheduler.ledger.lives import crashes, tick_of
+from scheduler.ledger.lives import LATE, crashes, tick_of
 from scheduler.ledger.reports import failing_changes, left_campaigns
 from scheduler.logs import logger
 from scheduler.notify import TIMEOUT
@@ -32,7 +32,6 @@ from scheduler.watchdog import LONGEST_SILENCE
 LOOK: Final = timedelta(seconds=15)
 # A pass is recorded each minute.
 _MINUTE: Final = timedelta(minutes=1)
-_LATE: Final = timedelta(minutes=3)
 
 _log = logger()
 _T = TypeVar("_T")
@@ -80,7 +79,7 @@ class Watch:
     def _is_well(self) -> bool:
         """Whether passes are made: a daemon that only starts, again and again, is none that lives."""
         ticked_at = self._ticked_at
-        return ticked_at is not None and abs(self._now() - ticked_at) < _LATE and not self._hanging()
+        return ticked_at is not None and abs(self._now() - ticked_at) < LATE and not self._hanging()
 
     def _hanging(self) -> list[str]:
         return self._parts.accounts.pulses.silent(LONGEST_SILENCE)
