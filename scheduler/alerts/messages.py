@@ -17,7 +17,7 @@ from scheduler.texts import inert, printable
 # Of one kind; how many more there are is said.
 MOST_SHOWN: Final = 3
 LONGEST_LINE: Final = 240
-# What the narrowest service takes in one piece is 4,096 (Telegram); escaping makes it longer.
+# What a service doesn't take in one piece is for `scheduler/notify.py` to see to: escaping makes it longer.
 LONGEST_BODY: Final = 2800
 _TEST: Final = "This is a test of Curfew's alerts; nothing needs to be done. What you see is how an alert arrives."
 
