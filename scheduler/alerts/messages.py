@@ -74,7 +74,8 @@ def together(messages: Sequence[Message]) -> Message:
     """Several messages that had to wait for one another as one."""
     if len(messages) == 1:
         return messages[0]
-    body = "\n\n".join([f"{len(messages)} messages that couldn't be sent before:", *(each.body for each in messages)])
+    head = f"{len(messages)} messages that couldn't be sent before, the newest first:"
+    body = "\n\n".join([head, *(each.body for each in reversed(messages))])
     level = min((each.level for each in messages), key=list(Level).index)
     return Message(f"{messages[-1].title} (and what came before)", _bounded(body), level)
 
