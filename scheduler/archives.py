@@ -33,7 +33,7 @@ class Archive:
         for number, values in enumerate(_lines(self.path), start=1):
             if "number" not in values:
                 continue
-            if set(values) != set(FIELDS):
+            if set(values) != set(FIELDS) or type(values["number"]) is not int:
                 raise WrongUse(f"{self.path}:{number}: isn't an outcome")
             row = tuple(values[name] for name in FIELDS)
             if first <= row[1] and (last is None or row[1] <= last):
@@ -51,7 +51,7 @@ def opened(path: Path) -> Archive:
         first = first or last
     if not first or not last or first.get("archive") != _FORMAT or "last" not in last:
         raise WrongUse(f"{path}: isn't an archive of `curfew db prune`, or is cut off")
-    return Archive(path, _link(path, first["after"]), _link(path, last["last"]))
+    return Archive(path, _link(path, first.get("after")), _link(path, last["last"]))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -68,9 +68,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         raise WrongUse(f"{path}: isn't a file of JSON lines") from None
 
 
-def _link(path: Path, text: str) -> Link:
+def _link(path: Path, text: Any) -> Link:
     number, _, digest = str(text).partition(":")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise WrongUse(f"{path}: isn't an archive of `curfew db prune`")
     return Link(int(number), digest)
 

@@ -40,10 +40,10 @@ def back_up(ledger: Database, target: Path) -> int:
         LedgerError: the ledger can't be read or is damaged, or the copy can't be written.
     """
     _see_that_it_is_a_file(ledger)
-    if target.exists():
-        raise WrongUse(f"{target}: is there already; a backup takes no other file's place")
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if target.exists():
+            raise WrongUse(f"{target}: is there already; a backup takes no other file's place")
         _copy(ledger, unfinished)
         found = look_through(Database(url_of(unfinished)))
         if found.damage:

@@ -288,7 +288,7 @@ def _flag(settings: Any, key: str) -> bool | None:
 def _kind(status: int, code: str | None) -> type[ApiError]:
     if status == httpx.codes.TOO_MANY_REQUESTS or code == "E_TOO_MANY_REQUESTS":
         return RateLimited
-    if status in {401, 402, 403}:
+    if status in KeyRefused.http_statuses:
         return KeyRefused
     if 400 <= status < 500 and status not in {408, 425}:
         return NeverAgain

@@ -119,6 +119,8 @@ class NeverAgain(ApiError):
 class KeyRefused(ApiError):
     """The key isn't accepted, or may not do this."""
 
+    http_statuses: ClassVar[frozenset[int]] = frozenset({401, 402, 403})
+
 
 def problem_line(file: str, problem: Problem) -> str:
     """One problem of a file, as `FILE:LINE:COLUMN: PATH: message`."""

@@ -32,6 +32,9 @@ _LEAST_SECRET: Final = 4
 # Its hundred services are loaded when they are asked for first, and not in two threads at the same time.
 _LOADING: Final = threading.Lock()
 _LONGEST_REASON: Final = 300
+# What is too long for a service comes in pieces, where they are few; of a text message by phone there's the beginning.
+_LEAST_PIECE: Final = 1000
+_HAS_OVERFLOW: Final = re.compile(r"[?&]overflow=", re.IGNORECASE)
 _PARTS: Final = re.compile(r"[/:@?&=,;+#%.]+")
 _HARMLESS: Final = frozenset({"true", "false", "html", "text", "markdown", "https", "http", "smtp", "localhost"})
 
@@ -139,4 +142,11 @@ def _apprise_for(url: str) -> "Apprise | None":
         async_mode=False,
     )
     sender = apprise.Apprise(asset=asset)
-    return sender if sender.add([url]) else None
+    if not sender.add([url]):
+        return None
+    for service in sender:
+        # By itself it sends whatever is too long as it is, and the service refuses it however often it's tried.
+        if not _HAS_OVERFLOW.search(url):
+            is_roomy = service.body_maxlen >= _LEAST_PIECE
+            service.overflow_mode = apprise.OverflowMode.SPLIT if is_roomy else apprise.OverflowMode.TRUNCATE
+    return sender

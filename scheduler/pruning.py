@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import Final
 from scheduler import archives
 from scheduler.archives import Archive
 from scheduler.backups import settle
-from scheduler.errors import LedgerError, WrongUse
+from scheduler.errors import LedgerError, WrongUse, reason
 from scheduler.ledger import chain, pruning
 from scheduler.ledger.chain import Link
 from scheduler.ledger.database import Connection, Database
@@ -60,17 +61,20 @@ def prune(ledger: Database, keep: timedelta, target: Path | None, now: datetime)
 def _archived(ledger: Database, connection: Connection, start: Link, last: int, target: Path | None) -> Archive:
     end = _verified(ledger, connection, start, last)
     path = target or _beside(ledger, start, last)
-    if path.exists():
-        raise WrongUse(f"{path}: is there already; an archive takes no other file's place")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if path.exists():
+            raise WrongUse(f"{path}: is there already; an archive takes no other file's place")
         written = archives.write(unfinished, start, chain.rows(connection, start.number + 1, last), end)
         if not archives.is_same(written, chain.rows(connection, start.number + 1, last)):
             raise LedgerError(f"{path}: what was written isn't what is read; nothing was removed")
         unfinished.rename(path)
         settle(path.parent)
+    except OSError as error:
+        raise LedgerError(f"{path}: {reason(error)}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
     return Archive(path, start, end)
 
 

@@ -5,11 +5,12 @@ Whoever asks is a stranger: nothing but GET is understood, nobody is waited for,
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore, Thread, Timer
 from typing import Any, Final
 
 from rules.document import Endpoint
@@ -18,6 +19,8 @@ from scheduler.logs import logger
 # Prometheus and who looks after the process; more would take threads and files from those who have work to do.
 _MOST_AT_ONCE: Final = 8
 _PATIENCE_SECONDS: Final = 5.0
+# Who drips byte after byte is never silent.
+_LONGEST_SECONDS: Final = 10.0
 # How soon it ends when it's told to.
 _STEP_SECONDS: Final = 0.2
 
@@ -71,21 +74,34 @@ class _Server(ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take up a connection, or end it where there are too many."""
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._room.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer one, in a thread of its own."""
+        end = Timer(_LONGEST_SECONDS, _cut_off, [request])
+        end.daemon = True
         try:
+            end.start()
             super().process_request_thread(request, client_address)
         finally:
+            end.cancel()
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 -- socketserver's signature
         """Whoever asks may go away before the answer."""
         _log.debug("a request for metrics came to nothing", exc_info=True)
+
+
+def _cut_off(request: socket.socket) -> None:
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Server6(_Server):

@@ -11,13 +11,12 @@ from itertools import groupby
 from typing import Any, Final
 
 from rules.ruleset import Action
-from scheduler.errors import LedgerFault
+from scheduler.errors import KeyRefused, LedgerFault
 from scheduler.restarts import wait_after
 from scheduler.texts import brief, printable
 
 # What has happened at one instant is told within this time, if nothing could be told then; later it's history.
 LOOK_BACK: Final = timedelta(days=1)
-_REFUSED: Final = frozenset({401, 402, 403})
 _MOST_NAMED: Final = 3
 _LONGEST_NAME: Final = 60
 
@@ -239,7 +238,7 @@ def _refused(facts: Facts, now: datetime) -> Iterator[Concern]:
 
 def _is_refused(row: Row) -> bool:
     """Whether it's the account's matter, and no campaign's."""
-    return row["http_status"] in _REFUSED
+    return row["http_status"] in KeyRefused.http_statuses
 
 
 def _failing(facts: Facts) -> Iterator[Concern]:

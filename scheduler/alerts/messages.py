@@ -17,7 +17,7 @@ from scheduler.texts import inert, printable
 # Of one kind; how many more there are is said.
 MOST_SHOWN: Final = 3
 LONGEST_LINE: Final = 240
-# What the narrowest service takes in one piece is 4,096 (Telegram); escaping makes it longer.
+# What a service doesn't take in one piece is for `scheduler/notify.py` to see to: escaping makes it longer.
 LONGEST_BODY: Final = 2800
 _TEST: Final = "This is a test of Curfew's alerts; nothing needs to be done. What you see is how an alert arrives."
 
@@ -74,7 +74,8 @@ def together(messages: Sequence[Message]) -> Message:
     """Several messages that had to wait for one another as one."""
     if len(messages) == 1:
         return messages[0]
-    body = "\n\n".join([f"{len(messages)} messages that couldn't be sent before:", *(each.body for each in messages)])
+    head = f"{len(messages)} messages that couldn't be sent before, the newest first:"
+    body = "\n\n".join([head, *(each.body for each in reversed(messages))])
     level = min((each.level for each in messages), key=list(Level).index)
     return Message(f"{messages[-1].title} (and what came before)", _bounded(body), level)
 

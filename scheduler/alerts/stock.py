@@ -4,7 +4,7 @@ What flaps is told once: a concern must have lasted before it's told, and have b
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,14 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be recorded after a look: which are new, which are back, and which are gone."""
+    """What is to be recorded after a look: which are new, back, or gone, and which have other words by now."""
 
     new: Sequence[Entry]
     back: Sequence[Entry]
     gone: Sequence[Entry]
+    reworded: Sequence[Entry] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.new or self.back or self.gone)
+        return bool(self.new or self.back or self.gone or self.reworded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,17 @@ def compare(entries: Collection[Entry], concerns: Iterable[Concern], now: dateti
         new=[_entry(each, now) for name, each in found.items() if name not in known],
         back=[entry for name, entry in known.items() if name in found and entry.over_at is not None],
         gone=[entry for name, entry in known.items() if name not in found and entry.over_at is None],
+        reworded=[
+            replace(entry, text=found[name].text)
+            for name, entry in known.items()
+            if name in found and found[name].text != entry.text and not _is_history(entry)
+        ],
     )
+
+
+def _is_history(entry: Entry) -> bool:
+    """Whether it has happened and was told: its traces go one by one, and it stays what it was."""
+    return ABOUT[entry.kind].is_moment and entry.told_at is not None
 
 
 def _entry(concern: Concern, now: datetime) -> Entry:

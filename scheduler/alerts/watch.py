@@ -20,7 +20,7 @@ from scheduler.in_force import InForce
 from scheduler.ledger import concerns as ledger
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.digests import period
-from scheduler.ledger.lives import crashes, tick_of
+from scheduler.ledger.lives import LATE, crashes, tick_of
 from scheduler.ledger.reports import failing_changes, left_campaigns
 from scheduler.logs import logger
 from scheduler.notify import TIMEOUT
@@ -32,7 +32,6 @@ from scheduler.watchdog import LONGEST_SILENCE
 LOOK: Final = timedelta(seconds=15)
 # A pass is recorded each minute.
 _MINUTE: Final = timedelta(minutes=1)
-_LATE: Final = timedelta(minutes=3)
 
 _log = logger()
 _T = TypeVar("_T")
@@ -62,7 +61,8 @@ class Watch:
         # What was said of the look ahead, up to a line of the journal.
         self._preflights: tuple[int, ledger.Rows] = (0, [])
         self._passed: tuple[datetime | None, tuple[ledger.Rows, ledger.Rows]] = (None, ([], []))
-        self._last_digest: datetime | None = None
+        # When it was due, and up to when it has told.
+        self._last_digest: tuple[datetime, datetime] | None = None
         self._said: str | None = None
         # When a pass was recorded last, and that was seen.
         self._ticked_at: datetime | None = None
@@ -79,7 +79,7 @@ class Watch:
     def _is_well(self) -> bool:
         """Whether passes are made: a daemon that only starts, again and again, is none that lives."""
         ticked_at = self._ticked_at
-        return ticked_at is not None and abs(self._now() - ticked_at) < _LATE and not self._hanging()
+        return ticked_at is not None and abs(self._now() - ticked_at) < LATE and not self._hanging()
 
     def _hanging(self) -> list[str]:
         return self._parts.accounts.pulses.silent(LONGEST_SILENCE)
@@ -222,14 +222,14 @@ class Watch:
             return
         due_at = last_due(wanted, zone, now)
         last = self._last_digest or await self._read(ledger.last_digest)
-        if last is not None and due_at <= last:
+        if last is not None and due_at <= last[0]:
             self._last_digest = last
             return
         # The first one has nothing to tell of before: from now on it's counted.
-        taken = await self._digest(max(last, now - LONGEST), now) if last is not None else []
+        taken = await self._digest(max(last[1], now - LONGEST), now) if last is not None else []
         if taken or last is None:
             await self._writer.do(lambda connection: ledger.record_digest(connection, due_at, taken, now))
-            self._last_digest = due_at
+            self._last_digest = due_at, now
 
     async def _digest(self, since: datetime, now: datetime) -> list[str]:
         ruleset = self._parts.rules.ruleset

@@ -45,9 +45,13 @@ def command(file: Path, database: str | None, is_test: bool, form: str) -> int:
     # Who only tests needs none of it.
     from scheduler.ledger.concerns import open_concerns
     from scheduler.ledger.database import Database
+    from scheduler.ledger.right import who_works_on
 
-    with Database(url).reading() as connection:
+    ledger = Database(url)
+    with ledger.reading() as connection:
         found = open_concerns(connection)
+    if who_works_on(ledger).holder is None:
+        click.echo("no daemon works now: this is what the last one has found (curfew status)", err=True)
     if form == "json":
         output.write_json(found)
     else:

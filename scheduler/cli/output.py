@@ -130,7 +130,8 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """The rows as CSV with a line of names, as RFC 4180 has it; a list is one field, its items parted by `; `.
 
-    A text that a spreadsheet would take for a formula has an apostrophe before it, which spreadsheets don't show.
+    A text that a spreadsheet would take for a formula has an apostrophe before it, which spreadsheets don't show. On a
+    terminal it can't move the cursor, either.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -156,7 +157,9 @@ def _field(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    found = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    # A file or a pipe gets all there is.
+    return printable(found) if sys.stdout.isatty() else found
 
 
 def _plain(value: object) -> object:

@@ -14,6 +14,7 @@ from scheduler.cli import options
 from scheduler.errors import CurfewError, WrongFile, WrongUse, reason
 from scheduler.ledger.location import path_of
 from scheduler.settings import Settings, database_url, load
+from scheduler.writing import write_whole
 
 _FILE: Final = "/etc/curfew/curfew.yaml"
 
@@ -130,10 +131,7 @@ def _write(path: Path, text: str, *, force: bool) -> bool:
         if found is not None and not force:
             _show_difference(path, found, text)
             raise CurfewError(f"{path} is there and differs; --force puts the unit of this version in its place")
-        new = path.with_name(f".{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        new.chmod(0o644)
-        new.replace(path)
+        write_whole(path, text, mode=0o644)
     except OSError as error:
         raise CurfewError(f"{path}: {reason(error)}") from None
     return True

@@ -42,9 +42,10 @@ UNDER_WAY: Final = "under way"
 GROUPS: Final = ("day", "rule", "outcome")
 # How many rows are fetched at a time.
 _AT_ONCE: Final = 1000
-# Of several filters, whose index leaves the fewest rows to look at; success is what most attempts have.
+# Of several filters, whose index leaves the fewest rows to look at; what most lines ended as leaves the most.
 _SHARPEST: Final = ("campaign", "outcome", "account", "action")
-_BY_SHARPNESS: Final = ("campaign", "rule", *_SHARPEST[1:])
+_BY_SHARPNESS: Final = ("campaign", "outcome", "rule", *_SHARPEST[2:])
+_USUAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.SIMULATED})
 _INSTANTS: Final = ("due_at", "started_at")
 
 Line = dict[str, Any]
@@ -77,7 +78,7 @@ class AuditFilter:
     def sharpest(self) -> str:
         """The one that leaves the fewest lines; nothing, where all are by time."""
         names = [name for name in _BY_SHARPNESS if getattr(self, name) is not None]
-        if self.outcome == Outcome.SUCCEEDED and len(names) > 1:
+        if self.outcome in _USUAL and len(names) > 1:
             names.remove("outcome")
         return names[0] if names else ""
 

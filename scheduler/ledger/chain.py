@@ -33,7 +33,13 @@ _NOTHING: Final = "0" * 64
 _HEAD: Final = "head"
 _START: Final = "start"
 
-_encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+def _foreign(value: object) -> object:
+    """Bytes where there was never anything but text: something else than what was recorded, and no fault of ours."""
+    return {type(value).__name__: repr(value)}
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_foreign).encode
 # With values as they are hashed, so that they needn't be converted once more.
 _RAW: Final = table("outcomes", *(column(name) for name in FIELDS))
 # By the driver itself: SQLAlchemy would take longer than the database.

@@ -82,6 +82,9 @@ def record(connection: Connection, changes: Changes, now: datetime) -> list[Entr
         connection.execute(insert(concerns), new)
     _set(connection, changes.gone, over_at=now)
     _set(connection, changes.back, over_at=None)
+    if changes.reworded:
+        one = update(concerns).where(concerns.c.id == bindparam("key")).values(text=bindparam("words"))
+        connection.execute(one, [{"key": each.id, "words": each.text} for each in changes.reworded])
     return entries(connection)
 
 
@@ -181,11 +184,11 @@ def journalled(connection: Connection, event: str, since: datetime, until: datet
     return [dict(row) for row in rows.mappings()]
 
 
-def last_digest(connection: Connection) -> datetime | None:
-    """When the last digest was due that was sent, or counts as such; None where there was none."""
-    sent = select(journal.c.details).where(journal.c.event == DIGEST_SENT).order_by(journal.c.id.desc()).limit(1)
-    details = connection.execute(sent).scalar()
-    return None if details is None else datetime.fromisoformat(details["due_at"])
+def last_digest(connection: Connection) -> tuple[datetime, datetime] | None:
+    """When the last digest was due that was sent, or counts as such, and up to when it has told; None without one."""
+    sent = select(journal.c.at, journal.c.details).where(journal.c.event == DIGEST_SENT)
+    row = connection.execute(sent.order_by(journal.c.id.desc()).limit(1)).first()
+    return row and (datetime.fromisoformat(row.details["due_at"]), row.at)
 
 
 def record_digest(connection: Connection, due_at: datetime, to: Sequence[str], now: datetime) -> None:

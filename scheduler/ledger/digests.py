@@ -1,7 +1,8 @@
 """What a digest tells of the ledger: each a function of one connection."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, Text, cast, func, select
 
@@ -9,6 +10,9 @@ from scheduler.alerts.digest import Period, changes_of
 from scheduler.ledger.concerns import Rows, journalled, told_since
 from scheduler.ledger.records import Outcome
 from scheduler.ledger.tables import attempts, custody, intents, overrides
+
+# No call lasts longer: by when it began, which has an index, it's found.
+_LONGEST_CALL: Final = timedelta(minutes=5)
 
 
 def period(connection: Connection, since: datetime, until: datetime) -> Period:
@@ -34,7 +38,9 @@ def _succeeded(connection: Connection, since: datetime, until: datetime) -> Rows
         select(rules.label("rules"), intents.c.action, func.count(intents.c.id.distinct()).label("campaigns"))
         .join_from(attempts, intents, attempts.c.intent_id == intents.c.id)
         .where(attempts.c.outcome == Outcome.SUCCEEDED)
-        .where(attempts.c.started_at >= since, attempts.c.started_at < until)
+        # What is under way now is told by the next one.
+        .where(attempts.c.started_at >= since - _LONGEST_CALL)
+        .where(attempts.c.finished_at >= since, attempts.c.finished_at < until)
         .group_by(rules, intents.c.action)
     )
     return [{**row, "rules": json.loads(row["rules"])} for row in connection.execute(query).mappings()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.alerts.concerns import ABOUT, Kind
+from scheduler.ledger.lock import Lock
 from scheduler.ledger.tables import concerns
 from tests.acceptance.command_line import Curfew, write_file
 from tests.inbox import Inbox, inbox
@@ -82,7 +83,9 @@ class TestList:
             for kind, text, began_at, told_at, over_at in rows:
                 row = {"kind": kind, "subject": "x", "text": text, "began_at": began_at, "told_at": told_at}
                 connection.execute(concerns.insert().values(row | {"over_at": over_at}))
-        lines = curfew.lines("alert", cwd=tmp_path)
+        with Lock(tmp_path / "curfew.db"):
+            lines = curfew.lines("alert", cwd=tmp_path)
+            first, second = curfew.rows("alert", tmp_path)
         assert [line.split() for line in lines[:4]] == [
             ["since", "what", "told", "which"],
             ["Fri", "2026-11-27,", "+01:00"],
@@ -99,7 +102,6 @@ class TestList:
         ]
         assert f"pause failing: {ABOUT[Kind.PAUSE_FAILING].advice}" in lines
         assert f"key refused: {ABOUT[Kind.KEY_REFUSED].advice}" in lines
-        first, second = curfew.rows("alert", tmp_path)
         assert first == {
             "kind": "pause failing",
             "subject": "x",
@@ -114,8 +116,16 @@ class TestList:
     def test_nothing_is_said_to_be_nothing(self, curfew: Curfew, tmp_path: Path) -> None:
         write_file(tmp_path, [RULE])
         ledger_in(tmp_path)
-        assert curfew.lines("alert", cwd=tmp_path) == ["nothing needs a person"]
-        assert curfew.rows("alert", tmp_path) == []
+        with Lock(tmp_path / "curfew.db"):
+            assert curfew.lines("alert", cwd=tmp_path) == ["nothing needs a person"]
+            assert curfew.rows("alert", tmp_path) == []
+
+    def test_that_nobody_looks_is_said(self, curfew: Curfew, tmp_path: Path) -> None:
+        """Where no daemon works, that nothing is on record means nothing."""
+        write_file(tmp_path, [RULE])
+        ledger_in(tmp_path)
+        done = curfew("alert", cwd=tmp_path)
+        assert done.stderr == "no daemon works now: this is what the last one has found (curfew status)\n"
 
     def test_where_there_is_no_ledger_that_is_said(self, curfew: Curfew, tmp_path: Path) -> None:
         write_file(tmp_path, [RULE])

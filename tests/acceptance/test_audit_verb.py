@@ -187,6 +187,14 @@ class TestHostileNames:
         found = [row[head.index("campaign_name")] for row in rows]
         assert found == [f"'{name}" if name[0] in "=@" else name for name in HOSTILE.values()]
 
+    def test_in_csv_on_a_terminal(self, folder: Path) -> None:
+        """A file gets what a name is made of; a terminal would do what it says."""
+        code, shown = terminal(100, "audit", "--format", "csv", cwd=folder)
+        # The terminal makes two signs of each line's end, of which CSV has two itself.
+        lines = shown.split("\r\r\n")
+        assert (code, len(lines), lines[-1]) == (0, 2 + len(HOSTILE), "")
+        assert all(line.isprintable() for line in lines)
+
     def test_in_a_table(self, folder: Path) -> None:
         """On a terminal: a line each, in which only our own colours are more than letters."""
         code, shown = terminal(100, "audit", cwd=folder)

@@ -1,11 +1,13 @@
 """The daemon's look at what needs a person, on real ledgers, with targets on loopback; the clock is moved by hand."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +25,7 @@ from scheduler.in_force import InForce
 from scheduler.ledger import concerns as records
 from scheduler.ledger import work
 from scheduler.ledger.database import Connection, Database, Writer
-from scheduler.ledger.records import PREFLIGHT, Outcome, Result, Seen, State
+from scheduler.ledger.records import PREFLIGHT, Intent, NewIntent, Outcome, Result, Seen, State
 from scheduler.ledger.tables import concerns, intents, journal
 from scheduler.pulse import Pulse, Pulses
 from scheduler.sandbox import Fault, Sandbox
@@ -163,6 +165,15 @@ class Looking:
         return [(each["kind"], each["subject"]) for each in found]
 
 
+def begun(connection: Connection, new: NewIntent) -> tuple[Intent, int]:
+    """A change whose call is under way, and which attempt it is."""
+    intent = work.record_intent(connection, new, new.due_at)
+    assert intent is not None
+    number = work.start_attempt(connection, intent, "me", new.due_at)
+    assert number is not None
+    return intent, number
+
+
 @asynccontextmanager
 async def looking(
     ledger: Database, folder: Path, *to: str, clock: Clock | None = None, daemon: int = 1, **file: Any
@@ -170,7 +181,7 @@ async def looking(
     clock = clock or Clock()
     parts = Parts(Rules(settings_in(folder, *to, **file)))
     async with writing_to(ledger) as writer:
-        watch = Watch(cast(InForce, parts), writer, ledger, clock, daemon=daemon, limit=timedelta(milliseconds=500))
+        watch = Watch(cast(InForce, parts), writer, ledger, clock, daemon=daemon, limit=timedelta(seconds=20))
         yield Looking(watch, writer, ledger, clock, parts)
 
 
@@ -328,6 +339,25 @@ class TestCauses:
             await life.look(-2 * DAY)
             await life.look(MINUTE)
             assert len(box.titles) == 2
+
+    async def test_all_that_missed_a_window_by_the_time_it_is_told_is_counted(
+        self, either: Database, tmp_path: Path, box: Inbox
+    ) -> None:
+        """What fails to the end of a window is found so one by one."""
+        async with looking(either, tmp_path, box.target, clock=Clock(MONDAY)) as life:
+            for campaign in (CAMPAIGN, CAMPAIGN + 1):
+                missed = partial(
+                    work.record_decision,
+                    new=new_intent(campaign),
+                    state=State.MISSED,
+                    reason="no call had success",
+                    now=life.clock(),
+                )
+                await life.do(missed)
+                await life.look(timedelta(seconds=15))
+            await life.look(MINUTE)
+        assert box.titles == ["Curfew: a quiet window was missed"]
+        assert "for 2 campaigns" in box.bodies[0]
 
     async def test_a_window_that_was_missed_while_no_daemon_ran_is_told_after_the_start(
         self, ledger: Database, tmp_path: Path, box: Inbox
@@ -540,8 +570,8 @@ class TestDigest:
             async with looking(ledger, tmp_path, box.target, clock=clock, digest="daily") as life:
                 await life.look(8 * HOUR)
         assert box.titles == ["Curfew: the day in short: all is well"] * 4
-        assert "Since Fri 2026-11-27 08:00: nothing went wrong." in box.bodies[0]
-        assert "Since Sat 2026-11-28 08:00: nothing went wrong." in box.bodies[1]
+        assert "Since Sat 2026-11-28 01:00: nothing went wrong." in box.bodies[0], "it has told up to when it was sent"
+        assert "Since Sat 2026-11-28 09:00: nothing went wrong." in box.bodies[1]
 
     async def test_it_tells_what_was_paused_and_resumed_and_what_went_wrong(
         self, either: Database, tmp_path: Path, box: Inbox
@@ -568,6 +598,23 @@ class TestDigest:
         assert "- a campaign can't be paused, and may be sending, from Fri 2026-11-27 17:00 until" in digest
         assert "- weekend: Fri 2026-12-04 17:00 until Mon 2026-12-07 08:00" in digest
         assert "1 campaign is held paused now." in digest
+
+    async def test_what_one_has_told_the_next_does_not_tell_again(
+        self, either: Database, tmp_path: Path, box: Inbox
+    ) -> None:
+        """Windows begin when the digest is due, too."""
+        clock, succeeded = Clock(FRIDAY), Result(outcome=Outcome.SUCCEEDED)
+        async with looking(either, tmp_path, box.target, clock=clock, digest="weekly") as life:
+            await life.look()
+            clock.now = MONDAY
+            await life.fails(2, result=succeeded, due_at=MONDAY)
+            new = new_intent(CAMPAIGN + 2, due_at=MONDAY)
+            intent, number = await life.do(lambda connection: begun(connection, new))
+            await life.look(timedelta(seconds=10))
+            at = clock() + timedelta(seconds=10)
+            await life.do(lambda connection: work.finish_attempt(connection, intent, number, succeeded, at))
+            await life.look(7 * DAY)
+        assert [re.findall(r"(\d) paused,", body) for body in box.bodies] == [["2"], ["1"]]
 
     async def test_one_that_is_not_taken_is_sent_later(self, ledger: Database, tmp_path: Path, box: Inbox) -> None:
         clock = Clock(FRIDAY)

@@ -1,6 +1,7 @@
 """Messages on their way to real servers on loopback: by webhook, mail and chat, and what becomes of those that fail."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -155,6 +156,31 @@ class TestHostile:
         payload = await self.sent("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", box)
         assert "<!" not in payload["content"]
         assert "embeds" not in payload
+
+    @pytest.mark.parametrize(
+        ("most", "options", "pieces"), [(2000, "", 2), (160, "", 1), (2000, "?overflow=upstream", 1)]
+    )
+    async def test_what_is_too_long_for_a_service_comes_in_pieces_or_cut(
+        self, box: Inbox, monkeypatch: pytest.MonkeyPatch, most: int, options: str, pieces: int
+    ) -> None:
+        """It would refuse the whole, however often that is tried."""
+        monkeypatch.setattr(NotifyDiscord, "notify_url", f"{box.url}/webhooks")
+        monkeypatch.setattr(NotifyDiscord, "body_maxlen", most)
+        url = f"discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js{options}"
+        await target(url).send(Message("Curfew: a title", "main/7 Spring\n" * 220, Level.FAILURE))
+        sent = [letter.json["content"] for letter in box.letters]
+        assert (len(sent), max(map(len, sent)) <= most) == (pieces, not options)
+        # Of a text message by phone there's the beginning.
+        assert "".join(sent).count("main/7 Spring") == 220 or most == 160
+
+    async def test_names_full_of_what_is_escaped_do_not_keep_telegram_from_taking_it(
+        self, box: Inbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(NotifyTelegram, "notify_url", f"{box.url}/bot")
+        await target("tgram://123456789:abcdefg_hijklmnop/12315544/").send(Message("Curfew", "&<>" * 900, Level.INFO))
+        sent = [letter.json["text"] for letter in box.letters]
+        assert max(map(len, sent)) <= 4096
+        assert all(re.fullmatch(r"([^&<>]|&(amp|lt|gt|quot|emsp|nbsp|apos|#\d+);|</?b>)*", each) for each in sent)
 
     async def test_by_mail_it_makes_neither_a_header_nor_a_tag(self) -> None:
         with mailbox() as (port, mails):

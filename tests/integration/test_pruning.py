@@ -199,11 +199,16 @@ def test_an_archive_that_reads_otherwise_removes_nothing(tmp_path: Path, monkeyp
     assert not (tmp_path / "a.jsonl").exists()
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nowhere/a.jsonl", "no such file"), ("curfew.db/a.jsonl", "not a directory"), ("x" * 300, "file name too long")],
+)
+def test_a_place_that_cannot_be_is_said(tmp_path: Path, target: str, said: str) -> None:
     ledger = ledger_in(tmp_path)
     fill(ledger)
-    with pytest.raises(LedgerError, match="no such file"):
-        prune(ledger, KEEP, tmp_path / "nowhere" / "a.jsonl", NOW)
+    with pytest.raises(LedgerError, match=said):
+        prune(ledger, KEEP, tmp_path / target, NOW)
+    assert problems(ledger) == []
 
 
 def test_little_is_never_pruned_and_a_server_has_no_place_beside_it(ledger: Database, tmp_path: Path) -> None:
@@ -304,6 +309,8 @@ class TestArchive:
             ("nonsense\n", "isn't a file of JSON lines"),
             ("\xff\n", "isn't a file of JSON lines"),
             ('{"archive": "curfew outcomes, version 1", "after": "x"}\n{"last": "1:2"}\n', "isn't an archive"),
+            ('{"archive": "curfew outcomes, version 1", "after": "\\u00b2:x"}\n{"last": "1:2"}\n', "isn't an archive"),
+            ('{"archive": "curfew outcomes, version 1"}\n{"last": "1:2"}\n', "isn't an archive"),
         ],
     )
     def test_what_is_none_is_wrong_use(self, tmp_path: Path, content: str, said: str) -> None:
@@ -319,7 +326,8 @@ class TestArchive:
         with pytest.raises(WrongUse, match="no such file"):
             archives.opened(archive.parent / "nowhere")
 
-    def test_an_outcome_without_a_value_is_said_with_its_line(self, archive: Path) -> None:
-        archive.write_text(archive.read_text().replace('"outcome":"succeeded",', "", 1))
+    @pytest.mark.parametrize(("was", "becomes"), [('"outcome":"succeeded",', ""), ('"number":1,', '"number":"1",')])
+    def test_an_outcome_that_is_none_is_said_with_its_line(self, archive: Path, was: str, becomes: str) -> None:
+        archive.write_text(archive.read_text().replace(was, becomes, 1))
         with pytest.raises(WrongUse, match=r"a\.jsonl:2: isn't an outcome"):
             list(archives.opened(archive).rows())

@@ -312,6 +312,14 @@ class TestTampering:
         found = problems(ledger)
         assert found[0].startswith(first), found
 
+    def test_bytes_in_the_place_of_a_text_are_found_as_well(self, tmp_path: Path) -> None:
+        """SQLite takes them."""
+        ledger = ledger_in(tmp_path)
+        fill(ledger)
+        with ledger.writing() as connection:
+            connection.execute(text("UPDATE outcomes SET reason = CAST(reason AS BLOB) WHERE number = 5"))
+        assert problems(ledger)[0] == f"{named(5, 'retried')} was changed"
+
     @pytest.mark.parametrize("names", [(), PAYLOAD])
     @pytest.mark.parametrize(("one", "other"), [(4, 5), (1, 2), (8, 9), (2, 7), (1, 9)])
     def test_two_that_were_swapped_are_told_as_such_and_no_other(

@@ -122,9 +122,11 @@ def test_messages_that_had_to_wait_come_as_one() -> None:
     assert together([first]) == first
     both = together([first, second])
     assert both.title == f"{second.title} (and what came before)"
-    assert both.body == f"2 messages that couldn't be sent before:\n\n{first.body}\n\n{second.body}"
+    assert both.body == (f"2 messages that couldn't be sent before, the newest first:\n\n{second.body}\n\n{first.body}")
     assert both.level is Level.FAILURE
-    assert len(together([first] * 100).body) < LONGEST_BODY + 200
+    many = together([*[first] * 100, second])
+    assert len(many.body) < LONGEST_BODY + 200
+    assert second.body in many.body, "its title is that of the newest"
 
 
 def test_a_test_says_that_it_is_one() -> None:

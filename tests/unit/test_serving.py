@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -103,6 +103,38 @@ def test_who_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyP
         socket.create_connection((endpoint.host, endpoint.port), timeout=10) as silent,
     ):
         assert silent.recv(1) == b""
+
+
+def test_nor_is_who_drips_byte_after_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight of these would keep all others out, and whoever looks after the process would start it anew."""
+    monkeypatch.setattr(serving, "_LONGEST_SECONDS", 0.1)
+    with (
+        serving_at(Endpoint("127.0.0.1", 0)) as endpoint,
+        socket.create_connection((endpoint.host, endpoint.port), timeout=0.01) as dripping,
+        pytest.raises(ConnectionError),
+    ):
+        drip(dripping)
+
+
+def drip(connection: socket.socket) -> None:
+    for _ in range(500):
+        connection.sendall(b"G")
+        with suppress(TimeoutError):
+            connection.recv(1)
+
+
+def test_a_thread_that_cannot_be_had_takes_no_room_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_MOST_AT_ONCE", 1)
+    with captured_logs(), serving_at(Endpoint("127.0.0.1", 0)) as endpoint:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refused)
+            with pytest.raises(ConnectionError):
+                asked(endpoint)
+        assert asked(endpoint)[0] == 200
+
+
+def refused(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_fault_is_said_and_ends_nothing_else() -> None:

@@ -70,6 +70,20 @@ class TestPatience:
         assert book.look(FRIDAY + PATIENCE + LOOK, concern()) == ([], [])
         assert book.look(FRIDAY + DAY, concern()) == ([], [])
 
+    def test_it_is_told_in_the_words_that_it_has_by_then(self) -> None:
+        book = Book()
+        book.look(FRIDAY, concern())
+        changes = compare(book.entries, [replace(concern(), text="another error")], FRIDAY + LOOK)
+        assert [(each.id, each.text) for each in changes.reworded] == [(1, "another error")]
+        assert not compare(book.entries, [concern()], FRIDAY + LOOK)
+
+    def test_what_has_happened_keeps_the_words_in_which_it_was_told(self) -> None:
+        missed = concern("a window", Kind.WINDOW_MISSED)
+        book = Book()
+        book.look(FRIDAY, missed)
+        assert book.look(FRIDAY + PATIENCE, missed) == (["a window"], [])
+        assert not compare(book.entries, [replace(missed, text="less of it")], FRIDAY + DAY)
+
     def test_what_was_over_before_it_lasted_is_never_told(self) -> None:
         book = Book()
         book.look(FRIDAY, concern())

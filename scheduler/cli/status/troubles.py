@@ -10,8 +10,8 @@ from typing import Any, Final
 from scheduler.alerts.concerns import ABOUT, Kind
 from scheduler.cli import output
 from scheduler.cli.status.facts import Facts
+from scheduler.errors import KeyRefused
 
-_KEY_REFUSED: Final = {401, 402, 403}
 _TO_DO: Final = {
     "pause": "they run although they should be quiet: pause them in Woodpecker if it matters now",
     "resume": "each is tried again for a day; see what the error says",
@@ -69,7 +69,7 @@ def _life(facts: Facts) -> Iterator[Trouble]:
 
 
 def _keys(facts: Facts) -> Iterator[Trouble]:
-    refused = [each for each in facts.failing if each["http_status"] in _KEY_REFUSED]
+    refused = [each for each in facts.failing if each["http_status"] in KeyRefused.http_statuses]
     for account, changes in _by(refused, lambda change: str(change["account"])):
         yield Trouble(
             what=f"the key of account {account} is refused",
@@ -81,7 +81,7 @@ def _keys(facts: Facts) -> Iterator[Trouble]:
 
 
 def _failing(facts: Facts, names: _Names) -> Iterator[Trouble]:
-    others = [each for each in facts.failing if each["http_status"] not in _KEY_REFUSED]
+    others = [each for each in facts.failing if each["http_status"] not in KeyRefused.http_statuses]
     for action, changes in _by(others, lambda change: str(change["action"])):
         yield Trouble(
             what=f"{output.counted(len(changes), action)} {'fails' if len(changes) == 1 else 'fail'}",
@@ -122,7 +122,7 @@ def _left(facts: Facts, names: _Names) -> Iterator[Trouble]:
 
 def _concerns(facts: Facts) -> Iterator[Trouble]:
     """What else the daemon has found, and alerts tell of."""
-    refused = {each["account"] for each in facts.failing if each["http_status"] in _KEY_REFUSED}
+    refused = {each["account"] for each in facts.failing if each["http_status"] in KeyRefused.http_statuses}
     others = [
         each
         for each in facts.concerns
