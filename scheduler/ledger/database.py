@@ -1,6 +1,7 @@
 """Connections to the ledger, with their settings, and the one thread that writes."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import threading
@@ -28,6 +29,10 @@ from scheduler.ledger.substitute import Substitute
 from scheduler.ledger.tables import REVISION
 
 __all__ = ["Connection", "Database", "Writer", "revision_of"]
+
+# What it says of a connection that can't be closed in good order, as when ctrl-C cuts it off, is for a log. Where there
+# is none, Python would write it between the lines of a verb, which tells of the error itself.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 # SQLite would make a file that isn't there any more, an empty one.
 _THERE: Final = {"mode": "rw"}

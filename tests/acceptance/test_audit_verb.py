@@ -152,6 +152,18 @@ class TestForms:
         assert curfew("audit", "--rule", "nights", cwd=folder).stdout == "nothing is on record\n"
 
 
+def test_ctrl_c_leaves_no_trace_wherever_it_comes(folder: Path, ledger: Database) -> None:
+    """The library that closes the ledger has a log of its own, which Python writes where nobody else does."""
+    script = (
+        "import sys; from sqlalchemy.engine.default import DefaultDialect; from scheduler.cli import perform\n"
+        "def do_close(*_):\n    raise KeyboardInterrupt\n"
+        "DefaultDialect.do_close = do_close; sys.exit(perform(['audit', '--database', sys.argv[1]]))"
+    )
+    command = [sys.executable, "-c", script, f"sqlite:///{ledger.path}"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+
+
 def test_it_pays_for_no_library_that_it_does_not_use(folder: Path, ledger: Database) -> None:
     """Or most of its time would be theirs."""
     script = (
