@@ -128,7 +128,9 @@ class Watch:
         self._courier.use(self._alerts.to)
         known = await self._read(lambda connection: self._known(connection, now))
         facts, entries, messages, self._ticked_at = self._with_own(known[0]), *known[1:]
-        concerns = list(concerns_of(facts, self._sender.zone, now))
+        # Ten thousands of them would hold up the calls.
+        zone = self._sender.zone
+        concerns = await asyncio.to_thread(lambda: list(concerns_of(facts, zone, now)))
         if changes := compare(entries, concerns, now):
             entries = await self._writer.do(lambda connection: ledger.record(connection, changes, now))
         await self._tell(self._tellable(to_tell(entries, concerns, now)), messages, now)

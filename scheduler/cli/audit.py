@@ -92,7 +92,14 @@ def command(
       curfew audit --verify
     """
     _refuse_together(
-        verify=verify, follow=follow, groups=groups, form=form, chosen=chosen, heads=heads, archives=archives
+        verify=verify,
+        follow=follow,
+        groups=groups,
+        limit=limit,
+        form=form,
+        chosen=chosen,
+        heads=heads,
+        archives=archives,
     )
     seen = _glance(file, database)
     ledger = Database(seen.url)
@@ -118,14 +125,23 @@ def command(
 
 
 def _refuse_together(
-    *, verify: bool, follow: bool, groups: Sequence[str], form: str, chosen: Mapping[str, Any], **of_verify: object
+    *,
+    verify: bool,
+    follow: bool,
+    groups: Sequence[str],
+    limit: int | None,
+    form: str,
+    chosen: Mapping[str, Any],
+    **of_verify: object,
 ) -> None:
     """Raise WrongUse where options don't go together."""
     if not verify and any(of_verify.values()):
         raise WrongUse("--head and --archive go with --verify")
     is_filtered = any(value is not None for value in chosen.values())
-    if verify and (follow or groups or is_filtered or form in {"jsonl", "csv"}):
+    if verify and (follow or groups or limit is not None or is_filtered or form in {"jsonl", "csv"}):
         raise WrongUse("--verify looks at the whole record: it takes --head and --archive, and no other form but json")
+    if groups and limit is not None:
+        raise WrongUse("--limit is for lines; --summary counts all of them")
     if follow and (groups or chosen["until"] is not None or form == "json"):
         raise WrongUse("--follow has no end: it takes neither --summary nor --until, and jsonl in the place of json")
 

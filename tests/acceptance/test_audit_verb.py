@@ -130,6 +130,8 @@ class TestForms:
             (("--head", "1:a"), "--head and --archive go with --verify"),
             (("--verify", "--rule", "x"), "--verify looks at the whole record"),
             (("--verify", "--format", "csv"), "--verify looks at the whole record"),
+            (("--verify", "--limit", "3"), "--verify looks at the whole record"),
+            (("--summary", "day", "--limit", "3"), "--limit is for lines; --summary counts all of them"),
             (("--verify", "--follow"), "--verify looks at the whole record"),
             (("--follow", "--format", "json"), "--follow has no end"),
             (("--follow", "--summary", "day"), "--follow has no end"),

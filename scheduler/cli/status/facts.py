@@ -40,7 +40,7 @@ class Facts:
     held: Sequence[Mapping[str, Any]]
     left: Sequence[Mapping[str, Any]]
     failing: Sequence[Mapping[str, Any]]
-    # What the daemon itself has found to need a person, if it lives.
+    # What the daemon itself has found to need a person, if it lives and is no dry run.
     concerns: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -90,7 +90,7 @@ def read(settings: Settings | None, url: str, now: datetime) -> Facts:
         held=[_with_end(each, ruleset, now) for each in held],
         left=left,
         failing=failing,
-        concerns=concerns if is_alive else (),
+        concerns=concerns if is_alive and daemon and not daemon.dry_run else (),
     )
 
 
