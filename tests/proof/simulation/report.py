@@ -69,10 +69,8 @@ def rows(outcomes: Sequence[Outcome], *, minutes: float) -> Iterator[tuple[str, 
     yield "a minute of a processor", f"{weeks / used.total_seconds() * 60:,.0f}"
     yield "ends of the daemon", _listed(each.ends for each in outcomes)
     yield "of these, killed", _listed(each.kills for each in outcomes)
-    yield (
-        "awaits in which it died",
-        f"{len(frozenset[object]().union(*(each.cut_off for each in outcomes))):,} different ones",
-    )
+    awaits = frozenset[object]().union(*(each.cut_off for each in outcomes))
+    yield "awaits in which it died", f"{len(awaits):,} different ones"
     yield "faults", _listed(each.faults for each in outcomes)
     yield "edits of the file", _listed(each.edits for each in outcomes)
     yield "acts of others", f"{sum(each.acts for each in outcomes):,}"
