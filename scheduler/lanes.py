@@ -20,7 +20,7 @@ from scheduler.ledger.calls import End, Start, end_attempts, give_back, start_at
 from scheduler.ledger.database import Writer
 from scheduler.ledger.records import Intent, Outcome, Result, State, Status, error_text
 from scheduler.logs import logger
-from scheduler.plan import why_not_pause, why_not_resume
+from scheduler.plan import RUNS_BY_US, why_not_pause, why_not_resume
 from scheduler.pulse import Pulse
 from scheduler.tally import Tally
 
@@ -433,8 +433,7 @@ class Lane:
         owed = await self._writer.do(lambda connection: work.owed(connection, self.name, intent.campaign))
         detail = await self.client.campaign(intent.campaign)
         if intent.may_have_acted and detail.status == Status.RUNNING:
-            reason = "it runs, most likely by an earlier attempt, whose answer was lost"
-            return intent, Result(outcome=Outcome.SUCCEEDED, reason=reason)
+            return intent, Result(outcome=Outcome.SUCCEEDED, reason=RUNS_BY_US)
         # From when our pause was due until its answer came, nobody can tell whether the safety stop was quicker.
         since = owed.due_at if owed else None
         why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)

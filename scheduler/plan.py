@@ -28,6 +28,8 @@ FIRST_WAIT: Final = RECHECK
 INSTANT: Final = timedelta(microseconds=1)
 # How far a span is followed at least that doesn't seem to end.
 _NO_END_IN_SIGHT: Final = timedelta(days=365 * LONGEST_SPAN_YEARS)
+# What became of a resume whose answer was lost, as far as anybody can tell.
+RUNS_BY_US: Final = "it runs, most likely by an earlier attempt, whose answer was lost"
 _OPEN: Final = frozenset({State.WAITING, State.CALLING})
 _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
@@ -108,11 +110,12 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """A waiting change isn't wanted any more, or there's nothing left to change."""
+    """A waiting change isn't wanted any more, or there's nothing left to change; with success, by an earlier call."""
 
     account: str
     known: Known
     reason: str
+    is_success: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,10 +459,14 @@ def _touched_intent(situation: Situation, custody: Custody, span: Span | None) -
 
 
 def _overtake(situation: Situation, custody: Custody, pending: Known) -> Iterator[Step]:
-    """End a resume that waits for its turn where somebody else was seen to have acted: it's theirs from here on."""
-    reason = why_not_resume(situation.status)
-    if reason and pending.state is State.WAITING and not pending.may_have_acted:
-        yield Withdraw(situation.account, pending, reason)
+    """End a resume that waits for its turn where its campaign was seen not to be paused any more.
+
+    By an earlier attempt, or by somebody else: it's theirs from here on.
+    """
+    is_success = pending.may_have_acted and situation.status == Status.RUNNING
+    reason = RUNS_BY_US if is_success else why_not_resume(situation.status)
+    if reason and pending.state is State.WAITING:
+        yield Withdraw(situation.account, pending, reason, is_success)
         yield Release(custody, reason)
 
 

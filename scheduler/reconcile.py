@@ -403,14 +403,18 @@ def _perform(connection: Connection, step: Decided | Withdraw | Release | GiveUp
     match step:
         case Decided(new, state, reason):
             return work.record_decision(connection, new, state, reason, now) is not None
-        case Withdraw(account, known, reason):
-            return work.withdraw(connection, account, known, reason, now)
+        case Withdraw(account, known, reason, is_success):
+            return work.withdraw(connection, account, known, reason, now, _withdrawn(is_success=is_success))
         case GiveUp(account, known, reason):
             return work.give_up(connection, account, known, reason, now)
         case StillPaused(account, known):
             return work.end_doubt(connection, account, known)
         case Release(custody, reason, is_left):
             return (work.leave if is_left else work.release)(connection, custody, reason, now)
+
+
+def _withdrawn(*, is_success: bool) -> State:
+    return State.SUCCEEDED if is_success else State.SKIPPED
 
 
 def _report(account: str, step: Step) -> None:
@@ -423,9 +427,9 @@ def _report(account: str, step: Step) -> None:
             write = _log.error if state is State.MISSED else _log.info
             facts = {"campaign": new.campaign, "rules": new.rules, "due_at": new.due_at, "reason": reason}
             write(f"{new.action} {state}", account=account, **facts)
-        case Withdraw(_, known, reason):
+        case Withdraw(_, known, reason, is_success):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
-            _log.info(f"{known.action} skipped", account=account, **facts)
+            _log.info(f"{known.action} {_withdrawn(is_success=is_success)}", account=account, **facts)
         case Again(_, known, reason):
             facts = {"campaign": known.campaign, "due_at": known.due_at, "reason": reason}
             _log.warning("pause without effect", account=account, **facts)

@@ -232,12 +232,14 @@ def _unconfirmed(account: str, known: Known) -> Update:
     return update(intents).where(intents.c.account == account, *key, *is_so)
 
 
-def withdraw(connection: Connection, account: str, known: Known, reason: str, now: datetime) -> bool:
-    """End a waiting change that isn't wanted any more; False where it isn't waiting."""
+def withdraw(
+    connection: Connection, account: str, known: Known, reason: str, now: datetime, state: State = State.SKIPPED
+) -> bool:
+    """End a waiting change that needs no call any more; False where it isn't waiting."""
     key = (intents.c.campaign == known.campaign, intents.c.action == known.action, intents.c.due_at == known.due_at)
     waiting = update(intents).where(intents.c.account == account, *key, intents.c.state == State.WAITING)
-    values = {"state": State.SKIPPED, "reason": reason, "decided_at": now, "next_attempt_at": None}
-    ended = _decided(connection, waiting.values(values), State.SKIPPED, reason, now)
+    values = {"state": state, "reason": reason, "decided_at": now, "next_attempt_at": None}
+    ended = _decided(connection, waiting.values(values), state, reason, now)
     for each in ended:
         _owe_in_doubt(connection, each, now)
     return bool(ended)

@@ -1462,6 +1462,14 @@ class TestResumeThatWaits:
             "succeeded",
             "it runs, most likely by an earlier attempt, whose answer was lost",
         )
+        assert await bench.custody() == {}
+
+    async def test_what_a_person_pauses_after_it_was_seen_to_run_is_not_run_again(self, bench: Bench) -> None:
+        ruleset = await self.left_waiting(bench, effect="drop_after", call="run")
+        await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        await bench.run(bench.reconciler(ruleset), MONDAY + MINUTE)
+        assert bench.statuses()[0] == "PAUSED"
 
 
 class TestTouched:

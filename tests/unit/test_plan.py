@@ -19,6 +19,7 @@ from scheduler.ledger.records import Custody, Known, NewIntent, State
 from scheduler.plan import (
     FIRST_WAIT,
     MOST_ANSWERS,
+    RUNS_BY_US,
     Again,
     Decided,
     Due,
@@ -715,7 +716,20 @@ class TestGiveBack:
     def test_one_debt_has_one_resume_at_a_time(self, state: State, status: str | None, due_at: datetime) -> None:
         """A second one would undo what a person did after the first."""
         on_its_way = replace(known(state, due_at, Action.RESUME), may_have_acted=True)
-        assert planned(WEEKEND, MONDAY + 2 * HOUR, status, on_its_way, custody=held()) == []
+        steps = planned(WEEKEND, MONDAY + 2 * HOUR, status, on_its_way, custody=held())
+        assert [type(step) for step in steps if state is State.CALLING or status != "RUNNING"] == []
+
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [("RUNNING", RUNS_BY_US), *((each, f"not paused ({each})") for each in IDLE)],
+    )
+    def test_a_resume_without_an_answer_has_worked_where_its_campaign_is_seen_to_run(
+        self, status: str, reason: str
+    ) -> None:
+        """Tried again, it would run what a person pauses after that look."""
+        waiting = known(State.WAITING, MONDAY, Action.RESUME, may_have_acted=True)
+        steps = planned(WEEKEND, MONDAY + HOUR, status, waiting, custody=held())
+        assert steps == [Withdraw("main", waiting, reason, status == "RUNNING"), Release(held(), reason)]
 
     @pytest.mark.parametrize("status", ["PAUSED", None])
     def test_a_resume_waits_on_while_nobody_else_has_acted(self, status: str | None) -> None:
@@ -1218,8 +1232,10 @@ def after(before: Situation, steps: Sequence[Step], *, are_answered: bool) -> Si
                 status = "PAUSED" if are_answered else status
             case GiveUp(_, futile, _):
                 records[futile.action, futile.due_at] = replace(futile, state=State.FAILED, is_unconfirmed=False)
-            case Withdraw(_, gone, _):
-                records[gone.action, gone.due_at] = replace(gone, state=State.SKIPPED)
+            case Withdraw(_, gone, _, is_success):
+                records[gone.action, gone.due_at] = replace(
+                    gone, state=State.SUCCEEDED if is_success else State.SKIPPED
+                )
             case StillPaused(_, ended):
                 records[ended.action, ended.due_at] = replace(ended, may_have_acted=False)
             case Decided(intent, state, _):
