@@ -212,8 +212,8 @@ class Reconciler:
         match step:
             case Decided(new, state):
                 self._lane.tally.decided(self._account, new.action, state)
-            case Withdraw(_, known):
-                self._lane.tally.decided(self._account, known.action, State.SKIPPED)
+            case Withdraw(_, known, _, is_success):
+                self._lane.tally.decided(self._account, known.action, _withdrawn(is_success=is_success))
             case GiveUp(_, known):
                 self._lane.tally.decided(self._account, known.action, State.FAILED)
 
