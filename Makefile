@@ -67,10 +67,11 @@ systemd: $(READY)
 	@CURFEW_SYSTEMD=1 $(BIN)/python -m pytest tests/systemd --verbose
 	@$(BIN)/python -m tests.systemd.scores
 
-# SEED=7 lives one life again; LIVES=20, or MINUTES=10, says how many.
+# SEED=7 lives one life again; LIVES=20, or MINUTES=10, says how many; WEEKS, CAMPAIGNS and TROUBLE how large each is.
 simulate: $(READY)
 	@$(BIN)/python -m tests.proof.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) \
-		$(if $(MINUTES),--minutes $(MINUTES))
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(WEEKS),--weeks $(WEEKS)) \
+		$(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(TROUBLE),--trouble $(TROUBLE))
 
 benchmark: $(READY)
 	@$(BIN)/python -m benchmarks.rules

@@ -70,13 +70,13 @@ _A_YEAR: Final = {
 }
 
 
-def happen(seed: int, edges: Sequence[float], *, weeks: int, until: float) -> list[Event]:
-    """All that happens before a time, in its order; `edges` are those of the rules."""
+def happen(seed: int, edges: Sequence[float], *, weeks: int, until: float, trouble: float) -> list[Event]:
+    """All that happens before a time, in its order; `edges` are those of the rules, `trouble` how much it is."""
     chance = random.Random(f"events {seed}")  # noqa: S311 -- it's to be repeated
     found = [
         _event(chance, kind, _near(chance, edges, until))
         for kind, times in _A_YEAR.items()
-        for _ in range(_rounded(chance, times * weeks / _WEEKS_A_YEAR))
+        for _ in range(_rounded(chance, times * trouble * weeks / _WEEKS_A_YEAR))
     ]
     return sorted((event for event in found if 0 < event.at < until), key=lambda event: event.at)
 

@@ -20,6 +20,8 @@ from tests.proof.simulation.world import World
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
 _PUNCTUAL: Final = (2.0, 12.0)
 _ATTENTIVE: Final = ((0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
+# By then a daemon has found by itself that its file is another one: it looks each minute.
+_UNTIL_FOUND: Final = 75.0
 # How late they are then.
 _LATE: Final = (0.5, 320.0)
 _VERY_LATE: Final = (30.0, 600.0)
@@ -31,14 +33,16 @@ _LONG_ENOUGH: Final = 620.0
 _DRAINED: Final = 60.0
 # In what steps it's waited at the end until nothing is under way any more, nor due before the daemon has drained.
 _STEP: Final = 30.0
+# What hasn't settled so long after the last event won't do so, and is looked at as it is.
+_PATIENCE: Final = 3600.0
 
 
 class Life:
     """A life by its seed, in a folder of its own."""
 
-    def __init__(self, seed: int, folder: Path, *, weeks: int, campaigns: int) -> None:
+    def __init__(self, seed: int, folder: Path, *, weeks: int, campaigns: int, trouble: float = 1.0) -> None:
         self.seed = seed
-        self.world = World(seed, draw(seed, weeks=weeks, campaigns=campaigns), folder)
+        self.world = World(seed, draw(seed, weeks=weeks, campaigns=campaigns), folder, trouble)
         self.log: list[str] = []
         self.looks: list[Look] = []
         self._folder = folder
@@ -64,7 +68,7 @@ class Life:
 
     def _come_to_an_end(self, ledger: sqlite3.Connection) -> None:
         loop, is_settled = self.world.loop, False
-        while not is_settled:
+        while not is_settled and loop.time() < self.world.end + _PATIENCE:
             loop.run(loop.time() + _STEP)
             is_settled = self._is_settled(ledger) and not self.world.has_edge_within(_STEP + _DRAINED)
         self.world.machine.signal(SIGTERM)
@@ -89,9 +93,11 @@ class Life:
         return [*self.world.machine.faults, *self.world.loop.faults]
 
     def digest(self) -> str:
-        """Another one when anything in the log, the requests or the ledger is."""
+        """Another one when anything in the log, the requests, the looks or the ledger is."""
         found, history = blake2b(digest_size=16), self.history()
-        for part in (self.log, history.calls, history.acts, history.ledger.intents, history.ledger.attempts):
+        ledger = history.ledger
+        parts = (self.log, history.calls, history.acts, history.looks, ledger.intents, ledger.attempts, ledger.custody)
+        for part in parts:
             for line in part:
                 found.update(f"{line}\n".encode())
         return found.hexdigest()
@@ -111,7 +117,7 @@ class Life:
             loop.run(until)
         elif now < self._punctual_until:
             loop.run(min(until, self._punctual_until))
-        elif now < self._attentive_until or not self._is_settled(ledger):
+        elif now < self._attentive_until or (now < self._happened_at + _PATIENCE and not self._is_settled(ledger)):
             # As on a machine that has a lot to do: timers are late.
             late = self._luck.uniform(*(_LATE if now - self._happened_at < _LONG_ENOUGH else _VERY_LATE))
             loop.oversleep(min(until, now + late))
@@ -133,7 +139,8 @@ class Life:
     def _look_out(self) -> None:
         """Something happens: what comes of it is looked at closely."""
         self._happened_at = now = self.world.loop.time()
-        self._punctual_until = now + self._luck.uniform(*_PUNCTUAL)
+        punctual_until = now + self._luck.uniform(*_PUNCTUAL)
+        self._punctual_until = max(punctual_until, self.world.edited_at + _UNTIL_FOUND)
         self._attentive_until = now + self._luck.uniform(*self._luck.choice(_ATTENTIVE))
 
     def _look(self) -> None:

@@ -6,12 +6,13 @@ does it: nothing of it runs any more, while the rest of the world goes on.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from types import CoroutineType
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 _T = TypeVar("_T")
@@ -86,6 +87,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._signals: dict[int, _Call] = {}
         self._is_halted = False
         self.faults: list[str] = []
+        # Where coroutines waited whose process was killed, as file and line.
+        self.cut_off: set[tuple[str, int]] = set()
         # Called for each process that is killed, once none of it can run any more.
         self.when_killed: Callable[[Process], None] = lambda _: None
 
@@ -135,6 +138,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context = Context()
         context.run(_PROCESS.set, process)
         for task in process.tasks:
+            self.cut_off.update(_waits(task.get_coro()))
             _drop(task, context)
         process.tasks.clear()
 
@@ -268,6 +272,14 @@ def _drop(task: asyncio.Task[Any], context: Context) -> None:
     coroutine = task.get_coro()
     if not task.done() and isinstance(coroutine, Coroutine):
         context.run(_unwind, coroutine)
+
+
+def _waits(coroutine: object) -> Iterator[tuple[str, int]]:
+    """The awaits in which a coroutine is: its own, and those of whatever it waits for."""
+    while isinstance(coroutine, CoroutineType):
+        if coroutine.cr_frame is not None and coroutine.cr_await is not None:
+            yield coroutine.cr_code.co_filename, coroutine.cr_frame.f_lineno
+        coroutine = coroutine.cr_await
 
 
 def _unwind(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import count
 from multiprocessing import get_context
@@ -24,10 +24,11 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- folders in it have names of t
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large each life is."""
+    """How large each life is; `trouble` is how many times as much as usual happens in it."""
 
     weeks: int = 8
     campaigns: int = 600
+    trouble: float = 1.0
 
 
 def play(seed: int, size: Size, keep: Path | None = None) -> Outcome:
@@ -36,7 +37,7 @@ def play(seed: int, size: Size, keep: Path | None = None) -> Outcome:
     gc.set_threshold(200_000, 20, 1000)
     began = time.process_time()
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        life = Life(seed, Path(folder), weeks=size.weeks, campaigns=size.campaigns)
+        life = Life(seed, Path(folder), **asdict(size))
         life.live()
         history = life.history()
         verdict = check(history)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from tests.proof.checker import Figures, Verdict
 from tests.proof.simulation.life import Life
@@ -24,6 +25,7 @@ class Outcome:
     faults: Counter[str]
     edits: Counter[str]
     kills: Counter[str]
+    cut_off: frozenset[tuple[str, int]]
     commits: int
     calls: int
     acts: int
@@ -49,6 +51,7 @@ def outcome(life: Life, verdict: Verdict, took: timedelta) -> Outcome:
         faults=answers + ways + disk,
         edits=world.edits,
         kills=at_commits + others,
+        cut_off=frozenset(where for where in world.loop.cut_off if _is_ours(where[0])),
         commits=world.disk.commits,
         calls=len(world.sandbox.log),
         acts=len(world.people.acts),
@@ -61,11 +64,15 @@ def outcome(life: Life, verdict: Verdict, took: timedelta) -> Outcome:
 def rows(outcomes: Sequence[Outcome], *, minutes: float) -> Iterator[tuple[str, str]]:
     """All lives in one table."""
     weeks, used = sum(each.campaign_weeks for each in outcomes), sum((each.took for each in outcomes), timedelta())
-    yield "lives", f"{len(outcomes):,}"
+    yield "seeds", f"{len(outcomes):,} ({min(each.seed for each in outcomes)} to {max(each.seed for each in outcomes)})"
     yield "campaign-weeks", f"{weeks:,}, which is {weeks / minutes:,.0f} a minute"
     yield "a minute of a processor", f"{weeks / used.total_seconds() * 60:,.0f}"
     yield "ends of the daemon", _listed(each.ends for each in outcomes)
     yield "of these, killed", _listed(each.kills for each in outcomes)
+    yield (
+        "awaits in which it died",
+        f"{len(frozenset[object]().union(*(each.cut_off for each in outcomes))):,} different ones",
+    )
     yield "faults", _listed(each.faults for each in outcomes)
     yield "edits of the file", _listed(each.edits for each in outcomes)
     yield "acts of others", f"{sum(each.acts for each in outcomes):,}"
@@ -84,6 +91,10 @@ def _listed(counts: Iterable[Counter[str]]) -> str:
     for each in counts:
         together.update(each)
     return ", ".join(f"{number:,} {what}" for what, number in together.most_common()) or "none"
+
+
+def _is_ours(file: str) -> bool:
+    return Path(file).parts[-2:-1] == ("scheduler",) or "scheduler" in Path(file).parts[-3:-2]
 
 
 def _reasons(figures: Figures) -> Counter[str]:

@@ -32,7 +32,7 @@ _AFTERWARDS: Final = timedelta(days=1)
 class World:
     """Everything around the daemon, and what happens to it."""
 
-    def __init__(self, seed: int, scenario: Scenario, folder: Path) -> None:
+    def __init__(self, seed: int, scenario: Scenario, folder: Path, trouble: float) -> None:
         self._seed = seed
         self.scenario = scenario
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what asyncio calls abstract is more than anyone uses
@@ -45,12 +45,13 @@ class World:
         self.people = People(self.chance("people"), self.sandbox, scenario, self.wall)
         self.versions = Versions(scenario)
         self.edits: Counter[str] = Counter()
+        self.edited_at = 0.0
         self.file, self.ledger = folder / "curfew.yaml", ledger_in(folder)
         self.machine = self._machine()
         self._rules: Rules = scenario.rules
         self._editor = self.chance("editor")
         self._write_rules()
-        self._events = happen(seed, self._edges, weeks=scenario.weeks, until=self.calm)[::-1]
+        self._events = happen(seed, self._edges, weeks=scenario.weeks, until=self.calm, trouble=trouble)[::-1]
         # What lasts.
         self._troubles: list[Event] = []
 
@@ -197,6 +198,7 @@ class World:
         self._tell_of_edits(" with a mistake")
 
     def _tell_of_edits(self, what: str = "") -> None:
+        self.edited_at = self.loop.time()
         how = self._editor.choice(("heard of", "heard of", "reloaded", "found by itself", "restarted"))
         self.edits[how + what] += 1
         match how:
