@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from scheduler.clock import Reading
 from scheduler.ledger import work
-from scheduler.ledger.database import Writer
+from scheduler.ledger.database import Connection, Writer
 from scheduler.logs import logger
 
 # How often the clocks are compared.
@@ -59,6 +59,13 @@ def jump(by: timedelta) -> Disturbance | None:
     return Disturbance("clock jumped", abs(by), "forward" if by > timedelta() else "back")
 
 
+def record(connection: Connection, found: Disturbance, now: datetime) -> None:
+    """Have it in the journal, and put right what a clock that was ahead has written: Woodpecker goes by another one."""
+    work.note(connection, now, found.event, details=found.facts)
+    if found.direction == "back":
+        work.correct_custody(connection, found.lasted, now)
+
+
 class ClockWatch:
     """Looks at the clocks, every two seconds, and finds what has happened to them since it was made.
 
@@ -100,5 +107,5 @@ class ClockWatch:
     async def _tell(self, found: Disturbance) -> None:
         _log.warning(found.event, **found.facts)
         now = self._now()
-        await self._writer.do(lambda connection: work.note(connection, now, found.event, details=found.facts))
+        await self._writer.do(lambda connection: record(connection, found, now))
         self._when_disturbed(found.event)

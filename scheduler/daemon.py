@@ -15,7 +15,7 @@ from scheduler import __version__, schema, systemd
 from scheduler.accounts import Accounts, tell_left_paused
 from scheduler.alerts.watch import Watch
 from scheduler.clock import Reading, read_clocks, utc_now
-from scheduler.clockwatch import ClockWatch, Disturbance, jump
+from scheduler.clockwatch import ClockWatch, Disturbance, jump, record
 from scheduler.crew import Crew
 from scheduler.degraded import Degraded
 from scheduler.downtime import Downtime
@@ -238,7 +238,7 @@ class Daemon:
         last = last_tick(connection, self.number)
         jumped = jump(now - last) if last is not None and now < last else None
         if jumped is not None:
-            work.note(connection, now, jumped.event, details=jumped.facts)
+            record(connection, jumped, now)
         return jumped
 
     def _listen(self, stack: AsyncExitStack) -> None:

@@ -434,8 +434,9 @@ class Lane:
         detail = await self.client.campaign(intent.campaign)
         if intent.may_have_acted and detail.status == Status.RUNNING:
             return intent, Result(outcome=Outcome.SUCCEEDED, reason=RUNS_BY_US)
-        # From when our pause was due until its answer came, nobody can tell whether the safety stop was quicker.
-        since = owed.due_at if owed else None
+        # From when our pause was due until its answer came, nobody can tell whether the safety stop was quicker. By a
+        # clock that was ahead it came before it was due.
+        since = min(owed.due_at, owed.taken_at) if owed else None
         why_not = why_not_resume(detail.status, bounce_shield_at=detail.bounce_shield_at, paused_since=since)
         return self._seen(intent, detail.status, why_not)
 

@@ -447,6 +447,14 @@ def custody_of(connection: Connection, account: str) -> dict[int, Custody]:
     return {held.campaign: held for held in _held(connection, custody.c.account == account)}
 
 
+def correct_custody(connection: Connection, by: timedelta, now: datetime) -> None:
+    """Have campaigns been taken earlier, by so much, that a clock has taken which was ahead, and was put back since."""
+    ahead = select(custody.c.account, custody.c.campaign, custody.c.taken_at).where(custody.c.taken_at > now)
+    for row in connection.execute(ahead).all():
+        one = update(custody).where(_is(custody, row.account, row.campaign))
+        connection.execute(one.values(taken_at=row.taken_at - by))
+
+
 def owed(connection: Connection, account: str, campaign: int) -> Custody | None:
     """The debt to one campaign; None where there is none."""
     return next(iter(_held(connection, _is(custody, account, campaign))), None)

@@ -657,6 +657,23 @@ class TestClock:
         assert lives.changes() == [("weekend", "pause", FRIDAY, "succeeded")]
         assert len(posts(lives.sandbox)) == 2
 
+    @pytest.mark.parametrize("lives_on", [True, False])
+    async def test_a_safety_stop_counts_also_where_a_clock_that_was_ahead_has_paused(
+        self, lives: Lives, *, lives_on: bool
+    ) -> None:
+        """By that clock it came before the pause, as one that had been there already when the campaign ran again."""
+        async with lives.living(FRIDAY):
+            await until(lives.has_settled, "both are paused")
+            if lives_on:
+                lives.clock.now = FRIDAY - 2 * HOUR
+                await until(lambda: is_journalled(lives, "clock jumped"), "it's in the journal")
+        async with lives.living(FRIDAY - 2 * HOUR):
+            await until(lives.has_settled, "it has looked")
+            lives.sandbox.campaign(CAMPAIGN).bounce_shield_autopaused_at = f"{FRIDAY - HOUR:%Y-%m-%d %H:%M:%S}"
+            lives.clock.now = MONDAY
+            await until(lives.has_settled, "what is owed is given back")
+        assert lives.statuses() == ["PAUSED", "RUNNING"]
+
     async def test_a_window_that_a_wrong_clock_jumped_over_is_missed_and_acted_on_when_it_comes(
         self, lives: Lives, logs: list[Any]
     ) -> None:

@@ -34,7 +34,8 @@ _DRAINED: Final = 60.0
 # In what steps it's waited at the end until nothing is under way any more, nor due before the daemon has drained, and
 # for how long at most.
 _STEP: Final = 30.0
-_PATIENCE: Final = 2 * 3600.0
+# What hasn't settled so long after the last event won't do so, and is looked at as it is.
+_PATIENCE: Final = 3600.0
 
 
 class Life:
@@ -117,7 +118,7 @@ class Life:
             loop.run(until)
         elif now < self._punctual_until:
             loop.run(min(until, self._punctual_until))
-        elif now < self._attentive_until or not self._is_settled(ledger):
+        elif now < self._attentive_until or (now < self._happened_at + _PATIENCE and not self._is_settled(ledger)):
             # As on a machine that has a lot to do: timers are late.
             late = self._luck.uniform(*(_LATE if now - self._happened_at < _LONG_ENOUGH else _VERY_LATE))
             loop.oversleep(min(until, now + late))
