@@ -70,6 +70,13 @@ def resumes_whatever_it_once_held(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "why_not_resume", lambda *_, **__: None)
 
 
+def overlooks_every_fifth_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overlook(situation: plan.Situation) -> Iterator[plan.Step]:
+        return plan.plan(situation) if situation.campaign % 5 else iter(())
+
+    monkeypatch.setattr(reconcile, "plan", overlook)
+
+
 def gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def keep(situation: plan.Situation) -> Iterator[plan.Step]:
         steps = plan.plan(situation)
