@@ -332,6 +332,9 @@ def _owe_in_doubt(connection: Connection, pause: Intent, now: datetime) -> None:
     if is_unseen(pause):
         _keep_in_sight(connection, pause, now)
     elif pause.action is Action.PAUSE and pause.owes_resume and pause.status_before == Status.RUNNING:
+        # It ran: a person has acted on what was left to them.
+        is_left = (_is(custody, pause.account, pause.campaign), custody.c.left_at.is_not(None))
+        connection.execute(delete(custody).where(*is_left))
         row = {"account": pause.account, "campaign": pause.campaign, "taken_at": now, "intent_id": pause.id}
         taken = insert_or(connection.dialect.name, custody).values(row)
         connection.execute(taken.on_conflict_do_nothing())

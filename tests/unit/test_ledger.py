@@ -605,6 +605,19 @@ class TestCustody:
             (held,) = work.custody_of(connection, "main").values()
         assert (held.campaign, held.due_at, held.is_in_doubt) == (CAMPAIGN, FRIDAY, True)
 
+    def test_it_is_owed_also_where_an_earlier_debt_was_left_to_a_person_who_has_acted_unseen(
+        self, ledger: Database
+    ) -> None:
+        """No list has shown it, but the look before the pause has: it was running."""
+        with ledger.writing() as connection:
+            attempt(connection, recorded(connection, status_before=None), SUCCEEDED)
+            assert list(work.custody_of(connection, "main")) == []
+            later = self.lost(connection, due_at=MONDAY + HOUR)
+            assert work.expire(connection, later, State.FAILED, "given up", MONDAY + DAY)
+            (held,) = work.custody_of(connection, "main").values()
+            assert reports.left_campaigns(connection) == []
+        assert (held.campaign, held.due_at, held.is_in_doubt) == (CAMPAIGN, MONDAY + HOUR, True)
+
     @pytest.mark.parametrize("end", ["expired", "refused", "skipped"])
     def test_an_old_resume_does_not_end_a_debt_that_a_later_window_has_made(self, ledger: Database, end: str) -> None:
         """It may have waited for days, while no daemon ran, and the pause of now goes first."""
