@@ -244,13 +244,14 @@ class Daemon:
     def _listen(self, stack: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
+            loop.add_signal_handler(number, self.hear, number)
             stack.callback(loop.remove_signal_handler, number)
         # It would end the process. Until there's something to reload, the file was read a moment ago.
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
         stack.callback(loop.remove_signal_handler, signal.SIGHUP)
 
-    def _on_signal(self, number: signal.Signals) -> None:
+    def hear(self, number: signal.Signals) -> None:
+        """End, since a signal has come; at a second one without waiting for calls."""
         if self._stop.is_set():
             self._force.set()
         self._signal = self._signal or number

@@ -34,6 +34,9 @@ class Life(Protocol):
     async def live(self) -> int:
         """Gives the exit code."""
 
+    def hear(self, number: signal.Signals) -> None:
+        """End, since a signal has come."""
+
 
 class Standby:
     """A process whose daemon lives while it has the right to work on the ledger.
@@ -110,6 +113,9 @@ class Standby:
     def _on_signal(self, number: signal.Signals) -> None:
         self._signal = number
         self._stop.set()
+        if self._life is not None:
+            # It may have begun since the event loop looked for who is to hear of it.
+            self._life.hear(number)
 
     async def _is_taken(self) -> bool:
         try:

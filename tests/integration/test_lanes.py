@@ -1289,7 +1289,7 @@ class TestUnwrittenLedger:
         assert 0 < len(looks) < 50
 
     async def test_a_resume_that_was_under_way_to_its_claim_is_not_sent(self, bench: Bench) -> None:
-        bench.sandbox.add_fault(Fault(effect="delay", call="get", delay=timedelta(milliseconds=50)))
+        bench.sandbox.add_fault(Fault(effect="delay", call="get", delay=timedelta(milliseconds=500)))
         await bench.hold(CAMPAIGN)
         await bench.queue(resume())
         async with at_work(bench.lane):

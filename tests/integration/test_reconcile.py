@@ -1270,7 +1270,7 @@ class TestAccounts:
         assert both.statuses(COMPANY) == ["PAUSED"] * 3
 
     async def test_a_slow_one_does_not_hold_up_the_other(self, both: Bench) -> None:
-        slow = Fault(effect="delay", account=COMPANY, call="list", delay=timedelta(milliseconds=300))
+        slow = Fault(effect="delay", account=COMPANY, call="list", delay=timedelta(seconds=1.5))
         both.sandbox.add_fault(slow)
         ruleset = rules_of(MAIN_WEEKEND, ACME_WEEKEND, accounts=TWO_ACCOUNTS)
         await both.start()

@@ -78,6 +78,11 @@ class FakeLife:
         self.has_begun = False
         self.is_cut_off = False
 
+    def hear(self, number: signal.Signals) -> None:  # noqa: ARG002 -- as in a daemon
+        self.exit_code = 0
+        if not self.end.done():
+            self.end.set_result(0)
+
     async def live(self) -> int:
         self.has_begun = True
         try:
@@ -297,6 +302,20 @@ class TestSignals:
         bench.right.is_free = True
         assert await bench.ended() == 0
         assert not any(life.has_begun for life in bench.lives)
+
+    async def test_nor_one_that_the_event_loop_has_given_to_who_stood_by_as_the_life_begins(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whom it goes to is looked up a step before they hear of it."""
+
+        async def live(life: FakeLife) -> int:
+            life.has_begun = True
+            asyncio.get_running_loop().call_soon(bench.standby._on_signal, signal.SIGTERM)
+            return await life.end
+
+        monkeypatch.setattr(FakeLife, "live", live)
+        bench.start()
+        assert await bench.ended() == 0
 
     async def test_one_that_comes_in_the_last_step_of_a_life_is_not_lost(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
