@@ -34,8 +34,8 @@ _DRAINED: Final = 60.0
 # In what steps it's waited at the end until nothing is under way any more, nor due before the daemon has drained, and
 # for how long at most.
 _STEP: Final = 30.0
-# What hasn't settled so long after the last event won't do so, and is looked at as it is. A process that stands still for
-# ten minutes again and again, on a machine that is suspended, needs hours for some hundred calls.
+# What hasn't settled so long after the last event won't do so, and is looked at as it is. A process that stands still
+# for ten minutes again and again, on a machine that is suspended, needs hours for some hundred calls.
 _PATIENCE: Final = 12 * 3600.0
 
 
