@@ -143,15 +143,17 @@ def plan(situation: Situation) -> Iterator[Step]:
     if hold is not None and _is_of_another_folder(left, hold):
         yield Decided(_hold_intent(left, hold), State.SKIPPED, _NOT_ITS_OWN)
         hold = None
+    futile = None if hold is not None else _without_effect(left, span)
     if hold is not None:
         yield _pause_or_skip(left, _hold_intent(left, hold))
-    elif (futile := _without_effect(left, span)) is not None:
+    elif futile is not None:
         left = _tried_again(left, futile)
         yield from _try_again(situation, futile)
-    if span is not None:
-        yield from _pause(left, span, hold)
+    pauses = [] if span is None else list(_pause(left, span, hold))
+    yield from pauses
     if left.custody is not None:
-        yield from _give_back(left, left.custody, span)
+        is_taken_anew = futile is None and (_is_pausing(left) or any(isinstance(step, Due) for step in pauses))
+        yield from _give_back(left, left.custody, span, is_taken_anew=is_taken_anew)
 
 
 def _why_unwanted(situation: Situation, known: Known, span: Span | None) -> str | None:
@@ -277,6 +279,10 @@ def _is_open(known: Known, now: datetime) -> bool:
     return known.state is State.CALLING or (known.state is State.WAITING and now < known.expires_at)
 
 
+def _is_pausing(situation: Situation) -> bool:
+    return any(each.action is Action.PAUSE and _is_open(each, situation.now) for each in situation.known)
+
+
 def _failed_just_now(situation: Situation, pauses: Sequence[Known]) -> bool:
     """Whether it's too soon to try again what the API has refused: less and less often as long as it does."""
     failed = [each for each in pauses if each.state is State.FAILED and situation.now < each.expires_at]
@@ -399,12 +405,12 @@ def why_not_pause(status: str | None, *, is_ours: bool = False) -> str | None:
     return f"not running ({status})"
 
 
-def _give_back(situation: Situation, custody: Custody, span: Span | None) -> Iterator[Step]:
+def _give_back(situation: Situation, custody: Custody, span: Span | None, *, is_taken_anew: bool) -> Iterator[Step]:
     why_stay = _why_stay_paused(situation, span)
     if why_stay is not None:
         if _left_paused(situation, custody):
             yield Release(custody, why_stay)
-        elif (touched := _why_touched(situation, custody, span)) is not None:
+        elif (touched := _why_touched(situation, custody, span, is_taken_anew=is_taken_anew)) is not None:
             yield Decided(_touched_intent(situation, custody, span), State.SKIPPED, touched)
             yield Release(custody, touched)
         return
@@ -434,13 +440,17 @@ def _why_not_ours(situation: Situation, custody: Custody) -> str | None:
     return _NEVER_PAUSED if reason and custody.is_in_doubt and situation.status == Status.RUNNING else reason
 
 
-def _why_touched(situation: Situation, custody: Custody, span: Span | None) -> str | None:
+def _why_touched(situation: Situation, custody: Custody, span: Span | None, *, is_taken_anew: bool) -> str | None:
     """The same before it's due to be given back: if it's paused again by then, that was somebody else.
 
-    What runs inside a span is the pause's matter.
+    What runs inside a span though an earlier one had paused it is owed by its next pause, and until that has worked by
+    none. Else what runs there is that pause's matter.
     """
-    is_seen_to = span is not None and situation.status == Status.RUNNING
-    return None if is_seen_to else _why_not_ours(situation, custody)
+    if span is None or situation.status != Status.RUNNING:
+        return _why_not_ours(situation, custody)
+    if is_taken_anew and any(map(_is_in_doubt, situation.known)):
+        return RUNS_BY_US
+    return _why_not_ours(situation, custody) if is_taken_anew and custody.due_at < span.start else None
 
 
 def _touched_intent(situation: Situation, custody: Custody, span: Span | None) -> NewIntent:

@@ -193,6 +193,9 @@ class Reconciler:
             if listed is None and self._lane.is_stopping:
                 # A call whose end nobody waited for may be handled still; the next daemon looks at what is due.
                 return
+            if self._next_ruleset is not None:
+                # The list may have taken seconds, and what's recorded is acted on at once.
+                await self._change_rules(self._next_ruleset, now)
             self._see(listed.seen if listed else (), now)
             record = self._record_first if is_first else self._record
             recorded = await self._writer.do(lambda connection: record(connection, listed, now))

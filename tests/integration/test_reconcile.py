@@ -292,6 +292,10 @@ class TestAsking:
         assert len(posts(bench.sandbox)) == 2
 
 
+async def has_asked(bench: Bench, before: int) -> bool:
+    return bench.lists() > before
+
+
 async def has_answers(bench: Bench, number: int) -> bool:
     """Whether so many attempts have been answered."""
     return sum(row.outcome is not None for row in await bench.rows(attempts)) >= number
@@ -411,6 +415,19 @@ class TestWithoutAList:
         await until(lambda: has_answers(bench, 1), "the key was refused, and the lane rests")
         await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
         assert bench.lists() == 1
+
+    async def test_rules_that_change_while_a_list_is_waited_for_count_at_once(self, bench: Bench) -> None:
+        """By those of before, what they keep paused would be given back."""
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        bench.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=200)))
+        asked = bench.lists()
+        waiting = asyncio.create_task(bench.run(reconciler, MONDAY))
+        await until(lambda: has_asked(bench, asked), "it asks for the list")
+        reconciler.of_accounts[0].use(rules_of(weekend(f"[{CAMPAIGN}]").replace("Mon 08:00", "Tue 08:00")))
+        await waiting
+        assert bench.statuses()[0] == "PAUSED"
+        assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded")]
 
     async def test_a_pass_that_waits_for_its_turn_while_the_daemon_ends_asks_nothing_and_records_nothing(
         self, bench: Bench

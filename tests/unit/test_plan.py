@@ -279,9 +279,23 @@ class TestPauseOnRecord:
     def test_what_a_resume_of_ours_may_have_given_back_is_paused_again(self, state: State) -> None:
         """Its answer was lost, and then the window was made longer, or the clock was put back into it."""
         resumed = known(state, FRIDAY + HOUR, Action.RESUME, SATURDAY, may_have_acted=True)
-        *_, step = planned(WEEKEND, SATURDAY - HOUR, "RUNNING", known(State.SUCCEEDED), resumed, custody=held())
-        assert isinstance(step, Due)
-        assert (step.intent.action, step.intent.owes_resume) == (Action.PAUSE, True)
+        steps = planned(WEEKEND, SATURDAY - HOUR, "RUNNING", known(State.SUCCEEDED), resumed, custody=held())
+        (due,) = [step for step in steps if isinstance(step, Due)]
+        assert (due.intent.action, due.intent.owes_resume) == (Action.PAUSE, True)
+        assert steps[-1] == Release(held(), RUNS_BY_US)
+
+    @pytest.mark.parametrize("records", [(), (known(State.WAITING),)])
+    def test_what_runs_though_an_earlier_window_had_paused_it_is_owed_by_its_next_pause_alone(
+        self, records: tuple[Known, ...]
+    ) -> None:
+        """If that finds it paused, somebody else has done so."""
+        earlier = held(FRIDAY - DAY)
+        *steps, skip, release = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=earlier)
+        assert [type(step) for step in steps] == ([] if records else [Due])
+        reason = "already running: somebody resumed it"
+        assert isinstance(skip, Decided)
+        assert (skip.intent.action, skip.state, skip.reason) == (Action.RESUME, State.SKIPPED, reason)
+        assert release == Release(earlier, reason)
 
     @pytest.mark.parametrize("state", [State.FAILED, State.MISSED, State.SKIPPED])
     def test_that_it_may_have_is_over_when_it_is_seen_paused(self, state: State) -> None:
