@@ -19,7 +19,7 @@ from tests.proof.simulation.world import World
 
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
 _PUNCTUAL: Final = (2.0, 12.0)
-_ATTENTIVE: Final = ((0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
+_ATTENTIVE: Final = ((0.0, 0.0), (0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
 # By then a daemon has found by itself that its file is another one: it looks each minute.
 _UNTIL_FOUND: Final = 75.0
 # How late they are then.

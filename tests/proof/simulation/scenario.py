@@ -143,7 +143,7 @@ def _rules(chance: random.Random, account: str, count: int, start: datetime) -> 
     (always,) = chance.choices(("weekend", "nights"), (85, 15))
     for kind, words in _KINDS.items():
         drawn = f"account: {account}, {words(_Dice(chance, count, start))}"
-        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.25):
+        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.2):
             yield kind, drawn
 
 
