@@ -14,7 +14,9 @@ from tests.proof.simulation.play import Size, play, play_many
 from tests.proof.simulation.report import Outcome, rows
 
 SMALL: Final = Size(weeks=2, campaigns=16, trouble=3)
-SEED: Final = 8
+SEED: Final = 1
+# A life in which calls are cut off, and campaigns that we have paused are touched by others.
+EVENTFUL: Final = 3
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +58,10 @@ def test_a_broken_promise_is_told_with_the_command_that_repeats_its_life(
     gives_nothing_back(monkeypatch)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     size = ["--weeks", str(SMALL.weeks), "--campaigns", str(SMALL.campaigns), "--trouble", str(SMALL.trouble)]
-    # One that is looked at after a window before it's too late to give anything back.
-    assert main(["--seed", "5", *size]) == 1
+    assert main(["--seed", str(SEED), *size]) == 1
     told = capsys.readouterr().out
     assert "BROKEN: left paused after its window" in told
-    assert "again: make simulate SEED=5 WEEKS=2 CAMPAIGNS=16 TROUBLE=3.0" in told
+    assert "again: make simulate SEED=1 WEEKS=2 CAMPAIGNS=16 TROUBLE=3.0" in told
     (kept,) = tmp_path.glob("curfew-life-*")
     assert {path.name for path in kept.iterdir()} >= {"curfew.yaml", "curfew.db", "log.txt", "stories.txt"}
 
@@ -91,5 +92,5 @@ SABOTEURS: Final[list[tuple[Callable[[pytest.MonkeyPatch], None], str]]] = [
 @pytest.mark.parametrize(("sabotage", "law"), SABOTEURS)
 def test_a_daemon_that_breaks_a_promise_is_found_out(monkeypatch: pytest.MonkeyPatch, sabotage: Any, law: str) -> None:
     sabotage(monkeypatch)
-    broken = play(SEED, SMALL).broken
+    broken = play(EVENTFUL, SMALL).broken
     assert law in {line.partition(":")[0] for line in broken}

@@ -167,6 +167,11 @@ class _Dice:
         return "all" if self.chance.random() < 0.4 else f"{{folders: [{', '.join(folders)}]}}"
 
     @property
+    def team(self) -> str:
+        """A quarter of them, by their names."""
+        return f"{{names: '{self.chance.choice(PREFIXES)} *'}}"
+
+    @property
     def part(self) -> str:
         """Some campaigns."""
         chance = self.chance
@@ -203,7 +208,7 @@ _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
         f"campaigns: {dice.most}, pause: {{from: Fri {dice.time(14, 19)}, until: Mon {dice.time(6, 10)}}}"
     ),
     "nights": lambda dice: (
-        f"campaigns: {dice.part}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
+        f"campaigns: {dice.team}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
     ),
     "holidays": lambda _: "campaigns: all, pause: {on: public}",
     "eves": lambda dice: (
