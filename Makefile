@@ -70,7 +70,6 @@ systemd: $(READY)
 
 # SEED=7 lives one life again; LIVES=20, or MINUTES=10, says how many; WEEKS, CAMPAIGNS and TROUBLE how large each is.
 simulate: $(READY)
-	@CURFEW_SABOTEURS=1 $(BIN)/python -m pytest tests/proof/test_simulation.py --quiet
 	@$(BIN)/python -m tests.proof.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(WEEKS),--weeks $(WEEKS)) \
 		$(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(TROUBLE),--trouble $(TROUBLE))

@@ -4,7 +4,7 @@ It looks at the state that is wanted now, not at what was due in between: after 
 the same plan comes out as if it had just been started.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -419,19 +419,29 @@ def _give_back(situation: Situation, custody: Custody, span: Span | None, *, is_
         yield from _overtake(situation, custody, pending[-1])
         return
     intent = _resume_intent(situation, custody)
+    # Resumes that have ended: withdrawn, overtaken by a window, or made by a clock that was ahead.
+    on_record = {each.due_at for each in resumes}
     if situation.now >= intent.expires_at:
-        yield Decided(intent, State.MISSED, _TOO_LATE)
+        missed = replace(intent, due_at=_free(intent.due_at, on_record))
+        yield Decided(missed, State.MISSED, _TOO_LATE)
         yield Release(custody, _TOO_LATE, is_left=True)
         return
-    if any(each.due_at == intent.due_at for each in resumes):
-        # That one has ended, and it's owed all the same: it was withdrawn, overtaken by a window, or taken again since.
-        intent = replace(intent, due_at=situation.now)
+    if intent.due_at in on_record:
+        # It's owed all the same, and was perhaps taken again since.
+        intent = replace(intent, due_at=_free(situation.now, on_record))
     reason = _why_not_ours(situation, custody)
     if reason is None:
         yield Due(intent)
     else:
         yield Decided(intent, State.SKIPPED, reason)
         yield Release(custody, reason)
+
+
+def _free(at: datetime, taken: Container[datetime]) -> datetime:
+    """An instant, or the last one before it that isn't taken."""
+    while at in taken:
+        at -= INSTANT
+    return at
 
 
 def _why_not_ours(situation: Situation, custody: Custody) -> str | None:

@@ -173,6 +173,16 @@ class TestKilled:
         loop.run(1000)
         assert said == ["0", "1", "2"]
 
+    def test_what_it_had_not_begun_yet_is_not_missed(self, loop: VirtualLoop) -> None:
+        async def take(work: Awaitable[None]) -> None:
+            await work
+
+        process = Process("one", kill_in=1)
+        loop.begin(take(say([], "never")), process)
+        loop.begin(take(say([], "never")), process)
+        loop.run(1)
+        assert process.is_dead
+
     def test_no_signal_reaches_it(self, loop: VirtualLoop) -> None:
         async def listen() -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, said.append, "told")

@@ -18,6 +18,7 @@ from rules.ruleset import Action, Ruleset
 from scheduler.ledger.records import Custody, Known, NewIntent, State
 from scheduler.plan import (
     FIRST_WAIT,
+    INSTANT,
     MOST_ANSWERS,
     RUNS_BY_US,
     Again,
@@ -768,6 +769,19 @@ class TestGiveBack:
         done = known(state, MONDAY, Action.RESUME)
         intent = the_call(planned(WEEKEND, MONDAY + HOUR, "PAUSED", done, custody=held()))
         assert (intent.due_at, intent.expires_at) == (MONDAY + HOUR, MONDAY + DAY)
+
+    def test_so_it_is_by_a_pass_at_the_very_instant_at_which_the_span_ends(self) -> None:
+        """The clock was ahead, and gave it back before the end of the window, into which it was put back then."""
+        early = (known(State.SUCCEEDED, MONDAY, Action.RESUME), known(State.SUCCEEDED, MONDAY - INSTANT, Action.RESUME))
+        intent = the_call(planned(WEEKEND, MONDAY, "PAUSED", *early, custody=held(MONDAY - MINUTE)))
+        assert (intent.due_at, intent.expires_at) == (MONDAY - 2 * INSTANT, MONDAY + DAY)
+
+    def test_and_what_is_too_late_then_is_on_record_as_missed(self) -> None:
+        early, owed = known(State.SUCCEEDED, MONDAY, Action.RESUME), held(MONDAY - MINUTE)
+        decided, released = planned(WEEKEND, MONDAY + DAY, "PAUSED", early, custody=owed)
+        assert isinstance(decided, Decided)
+        assert (decided.state, decided.intent.due_at) == (State.MISSED, MONDAY - INSTANT)
+        assert released == Release(owed, decided.reason, is_left=True)
 
     def test_nothing_is_given_back_before_the_window_that_it_was_paused_for(self) -> None:
         """The clock was ahead, and has been put right."""

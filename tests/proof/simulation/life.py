@@ -19,7 +19,7 @@ from tests.proof.simulation.world import World
 
 # How long after something happened all timers are on time, and how long none is very late, in seconds.
 _PUNCTUAL: Final = (2.0, 12.0)
-_ATTENTIVE: Final = ((0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
+_ATTENTIVE: Final = ((0.0, 0.0), (0.0, 0.0), (0.0, 90.0), (620.0, 680.0))
 # By then a daemon has found by itself that its file is another one: it looks each minute.
 _UNTIL_FOUND: Final = 75.0
 # How late they are then.
@@ -34,9 +34,8 @@ _DRAINED: Final = 60.0
 # In what steps it's waited at the end until nothing is under way any more, nor due before the daemon has drained, and
 # for how long at most.
 _STEP: Final = 30.0
-# What hasn't settled so long after the last event won't do so, and is looked at as it is. A process that stands still
-# for ten minutes again and again, on a machine that is suspended, needs hours for some hundred calls.
-_PATIENCE: Final = 12 * 3600.0
+# What hasn't settled so long after the last event isn't waited for: the machine stands still in the middle of it.
+_PATIENCE: Final = 3600.0
 
 
 class Life:
@@ -125,7 +124,7 @@ class Life:
             loop.oversleep(min(until, now + late))
             loop.run(min(until, loop.time() + self._luck.uniform(*self._luck.choice(_AWAKE))))
         else:
-            self._look()
+            self._look(ledger)
             # As on one that stands still or is suspended until the next thing happens, or a moment before.
             wakes_at = until - self._luck.choice((0.0, 0.0, 0.0, self._luck.uniform(0, 5)))
             self._luck.choice((loop.oversleep, self.world.wall.suspend))(wakes_at)
@@ -145,9 +144,10 @@ class Life:
         self._punctual_until = max(punctual_until, self.world.edited_at + _UNTIL_FOUND)
         self._attentive_until = now + self._luck.uniform(*self._luck.choice(_ATTENTIVE))
 
-    def _look(self) -> None:
+    def _look(self, ledger: sqlite3.Connection) -> None:
         """Note what campaigns do, if the API has behaved and the daemon has lived for long enough to have seen it."""
-        if not self.world.is_troubled and self.world.loop.time() - self._happened_at > _LONG_ENOUGH:
+        is_seen = not self.world.is_troubled and self.world.loop.time() - self._happened_at > _LONG_ENOUGH
+        if is_seen and self._is_settled(ledger):
             self._note_statuses()
 
     def _note_statuses(self) -> None:

@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from itertools import count
 from types import CoroutineType
 from typing import Any, Final, TypeVar, TypeVarTuple
+from warnings import catch_warnings
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -283,7 +284,7 @@ def _waits(coroutine: object) -> Iterator[tuple[str, int]]:
 
 
 def _unwind(coroutine: Coroutine[Any, Any, Any]) -> None:
-    # What awaits something on its way out is thrown out of that as well.
-    with suppress(Killed, StopIteration, Exception):
+    # What awaits something on its way out is thrown out of that as well; what hadn't begun is never awaited.
+    with catch_warnings(action="ignore", category=RuntimeWarning), suppress(Killed, StopIteration, Exception):
         while True:
             coroutine.throw(Killed)

@@ -153,8 +153,9 @@ class Machine:
         error = life.exception()
         if error is None:
             self._is_down("stopped")
-        elif isinstance(error, LedgerError):
-            self._is_down("ended by the ledger")
+        elif isinstance(error, LedgerError) and self._writer is not None and self._writer.fault is not None:
+            # Stopped while the disk failed: that's said by its exit code.
+            self._is_down("stopped without its ledger")
         else:
             self.faults.append(f"the daemon ended by {error!r}")
             self._is_down("ended by a fault")

@@ -26,8 +26,8 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- folders in it have names of t
 class Size:
     """How large each life is; `trouble` is how many times as much as usual happens in it."""
 
-    weeks: int = 8
-    campaigns: int = 600
+    weeks: int = 6
+    campaigns: int = 900
     trouble: float = 1.0
 
 

@@ -140,10 +140,10 @@ def _variants(chance: random.Random) -> Variants:
 
 def _rules(chance: random.Random, account: str, count: int, start: datetime) -> Iterator[tuple[str, str]]:
     """Some rules of an account, a weekend's or those of nights among them."""
-    (always,) = chance.choices(("weekend", "nights"), (85, 15))
+    (always,) = chance.choices(("weekend", "nights"), (90, 10))
     for kind, words in _KINDS.items():
         drawn = f"account: {account}, {words(_Dice(chance, count, start))}"
-        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.25):
+        if kind == always or chance.random() < (0.1 if kind == "nights" else 0.2):
             yield kind, drawn
 
 
@@ -159,6 +159,17 @@ class _Dice:
     def some(self) -> str:
         """Some campaigns, or all, by whatever selects them."""
         return "all" if self.chance.random() < 0.2 else self.part
+
+    @property
+    def most(self) -> str:
+        """All campaigns, or those of two folders or three."""
+        folders = self.chance.sample(FOLDERS, self.chance.choice((2, 3)))
+        return "all" if self.chance.random() < 0.4 else f"{{folders: [{', '.join(folders)}]}}"
+
+    @property
+    def team(self) -> str:
+        """A quarter of them, by their names."""
+        return f"{{names: '{self.chance.choice(PREFIXES)} *'}}"
 
     @property
     def part(self) -> str:
@@ -193,9 +204,11 @@ class _Dice:
 
 
 _KINDS: Final[Mapping[str, Callable[[_Dice], str]]] = {
-    "weekend": lambda dice: f"campaigns: all, pause: {{from: Fri {dice.time(14, 19)}, until: Mon {dice.time(6, 10)}}}",
+    "weekend": lambda dice: (
+        f"campaigns: {dice.most}, pause: {{from: Fri {dice.time(14, 19)}, until: Mon {dice.time(6, 10)}}}"
+    ),
     "nights": lambda dice: (
-        f"campaigns: {dice.part}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
+        f"campaigns: {dice.team}, pause: {{on: mon-thu, from: {dice.time(17, 22)}, until: {dice.time(5, 9)}}}"
     ),
     "holidays": lambda _: "campaigns: all, pause: {on: public}",
     "eves": lambda dice: (
