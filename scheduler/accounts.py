@@ -140,7 +140,7 @@ class Accounts:
         self._aside = aside
         # Those of the accounts' loops, and whatever else is to be looked after.
         self.pulses = Pulses()
-        # When any of them was passed over last.
+        # Up to when all of them were seen to.
         self.ticked_at: datetime | None = None
         self.tick = Pulse("the tick")
         self.tick.beat()

@@ -17,6 +17,7 @@ from scheduler.ledger.location import url_of
 from scheduler.ledger.lock import Lock
 from scheduler.ledger.soundness import look_through
 from scheduler.ledger.tables import REVISION
+from scheduler.writing import settle
 
 # What SQLite keeps beside a ledger at work.
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
@@ -137,15 +138,6 @@ def _keep(path: Path, kept: Path) -> None:
         kept.hardlink_to(path)
     except OSError:
         path.rename(kept)
-
-
-def settle(folder: Path) -> None:
-    """Have the new names survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(unfinished: Path) -> None:

@@ -296,7 +296,7 @@ class Lane:
         start = Start(intent, self._claimant, began if result else self._now(), result)
         number = await self._writer.submit(start_attempts, start)
         if number is not None and result is not None:
-            self._go_on(intent, number, result)
+            self._go_on(intent, number, result, start.at)
         elif number is not None and self._waits_for_ledger(intent):
             await self._writer.submit(give_back, start)
             self._waiting[intent.id] = intent
@@ -306,7 +306,7 @@ class Lane:
     async def _call_on(self, intent: Intent, number: int) -> None:
         """Call, and then whatever could be claimed in the meantime: no call waits for the disk."""
         claimed: tuple[Intent, int] | None = (intent, number)
-        before: asyncio.Future[None] | None = None
+        before: asyncio.Task[None] | None = None
         while claimed:
             ahead: list[_Claim] = []
             soon = asyncio.get_running_loop().call_later(SENT_BY_NOW.total_seconds(), self._claim_ahead, ahead)
@@ -330,16 +330,14 @@ class Lane:
         if before is not None:
             await before
 
-    def _record(self, end: End) -> asyncio.Future[None]:
-        """Record how an attempt ended, and go on with its intent as soon as that's committed."""
-
-        def go_on(recorded: asyncio.Future[None]) -> None:
-            if not recorded.cancelled() and recorded.exception() is None:
-                self._go_on(end.intent, end.number, end.result)
-
+    def _record(self, end: End) -> asyncio.Task[None]:
+        """Record how an attempt ended, and go on with its intent as soon as that's committed; done when both are."""
         recorded = self._writer.submit(end_attempts, end)
-        recorded.add_done_callback(go_on)
-        return recorded
+        return asyncio.create_task(self._go_on_after(recorded, end))
+
+    async def _go_on_after(self, recorded: asyncio.Future[None], end: End) -> None:
+        await recorded
+        self._go_on(end.intent, end.number, end.result, end.at)
 
     def _claim_ahead(self, ahead: list[_Claim]) -> None:
         """Claim what can be called right after the call in flight, since nobody has to look at it first."""
@@ -486,18 +484,18 @@ class Lane:
         asked = error.retry_after if isinstance(error, TryLater) else None
         return max(limit * self._chance.random(), asked or timedelta())
 
-    def _go_on(self, intent: Intent, number: int, result: Result) -> None:
+    def _go_on(self, intent: Intent, number: int, result: Result, at: datetime) -> None:
         self.tally.attempted(self.name, intent.action, result.outcome)
         self._report(intent, result.outcome, number, result.reason, result)
         if result.outcome is Outcome.SUCCEEDED and intent.action is Action.PAUSE:
             self._is_to_be_confirmed, self._is_drain_told = True, False
         if result.outcome is Outcome.RETRIED:
-            now = self._now()
+            # As it's recorded.
             self._waiting[intent.id] = replace(
                 intent,
                 attempts=number,
-                next_attempt_at=now + (result.retry_after or timedelta()),
-                waits_since=now,
+                next_attempt_at=at + (result.retry_after or timedelta()),
+                waits_since=at,
                 may_have_acted=intent.may_have_acted or result.may_have_acted,
             )
 

@@ -133,7 +133,7 @@ METRICS: Final = (
     Metric(
         "curfew_last_tick_timestamp_seconds",
         "gauge",
-        "when any account was passed over last, which is at least once a minute",
+        "up to when all accounts were seen to, which is done at least once a minute",
         _of_work(lambda work: work.ticked_at),
     ),
     Metric(

@@ -147,7 +147,7 @@ class AtWork:
             yield f"hangs: {names_text(hanging)}"
         silence = self._in_force.accounts.tick.silence
         if silence > LATE:
-            yield f"no tick for {silence.total_seconds():.0f} s: no account was passed over"
+            yield f"no tick for {silence.total_seconds():.0f} s: an account wasn't passed over"
         if self._writer.fault is not None:
             yield brief(degraded_text(self._writer.fault))
         if self._asked.silence > _LONGEST_ANSWER:

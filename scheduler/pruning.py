@@ -12,12 +12,12 @@ from typing import Final
 
 from scheduler import archives
 from scheduler.archives import Archive
-from scheduler.backups import settle
 from scheduler.errors import LedgerError, WrongUse, reason
 from scheduler.ledger import chain, pruning
 from scheduler.ledger.chain import Link
 from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.verification import Walk
+from scheduler.writing import settle
 
 # The daemon looks back for five weeks.
 LEAST_KEPT: Final = timedelta(days=60)

@@ -1,4 +1,4 @@
-"""Files that are written whole, or not at all."""
+"""Files that are written whole, or not at all, and names that survive a power cut."""
 
 import os
 from pathlib import Path
@@ -21,8 +21,18 @@ def write_whole(path: Path, text: str, *, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         unfinished.replace(target)
+        settle(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def settle(folder: Path) -> None:
+    """Have the new names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _open_for_its_owner(path: str, flags: int) -> int:

@@ -170,6 +170,13 @@ async def at_work(*lanes: Lane) -> AsyncIterator[None]:
             await asyncio.gather(*tasks)
 
 
+async def have_gone_on(*lanes: Lane) -> None:
+    """Wait until lanes have done what follows from the last end of a call that the ledger has."""
+    for lane in lanes:
+        async with lane.turn():
+            pass
+
+
 async def until(holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20) -> None:
     """Wait for something that is about to happen."""
     try:

@@ -23,7 +23,7 @@ _WEEK: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class RuleTotals:
     """How many campaigns were paused and resumed by some rules."""
 
     rules: tuple[str, ...]
@@ -37,7 +37,7 @@ class Period:
 
     since: datetime
     until: datetime
-    changes: Sequence[Changes]
+    changes: Sequence[RuleTotals]
     told: Sequence[Entry]
     held: int
     exceptions: int
@@ -133,7 +133,7 @@ def _wrong_line(kind: Kind, entries: Sequence[Entry], zone: tzinfo) -> str:
     return f"{what}, from {began} until {local(max(each.over_at or each.began_at for each in entries), zone)}"
 
 
-def _changes(changes: Sequence[Changes]) -> list[str]:
+def _changes(changes: Sequence[RuleTotals]) -> list[str]:
     shown = [
         line(f"{', '.join(map(printable, each.rules)) or 'no rule'}: {each.paused} paused, {each.resumed} resumed")
         for each in islice(changes, _MOST_RULES)
@@ -160,13 +160,13 @@ def _rest(period: Period) -> Iterator[str]:
         yield f"{period.exceptions} {'exception is' if period.exceptions == 1 else 'exceptions are'} in mind."
 
 
-def changes_of(rows: Sequence[Mapping[str, Any]]) -> list[Changes]:
+def changes_of(rows: Sequence[Mapping[str, Any]]) -> list[RuleTotals]:
     """What was paused and resumed, by the rules that asked for it, the most first."""
     found: dict[tuple[str, ...], dict[str, int]] = {}
     for row in rows:
         found.setdefault(tuple(row["rules"]), {})[row["action"]] = row["campaigns"]
     changes = [
-        Changes(rules=rules, paused=each.get("pause", 0), resumed=each.get("resume", 0))
+        RuleTotals(rules=rules, paused=each.get("pause", 0), resumed=each.get("resume", 0))
         for rules, each in found.items()
     ]
     return sorted(changes, key=lambda each: (-each.paused - each.resumed, each.rules))

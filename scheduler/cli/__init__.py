@@ -50,7 +50,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "undo": "Put back what was changed last.",
     },
     "Look after it": {
-        "db": "Upgrade, check, back up and restore the ledger.",
+        "db": "Upgrade, check, back up, restore and prune the ledger.",
         "schema": "Print the JSON Schema of the file, for editors.",
         "completion": "Print the script that completes words in your shell.",
     },

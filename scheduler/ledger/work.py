@@ -97,7 +97,7 @@ def interrupt_attempts(connection: Connection, now: datetime, *, living: str = "
     result = Result(outcome=Outcome.INTERRUPTED, reason=reason)
     entries = [
         Entry.of_attempt(_intent(row, waits_since=now), row["number"], result, row["started_at"], None)
-        for row in connection.execute(under_way.where(*is_cut_off).order_by(attempts.c.id)).mappings()
+        for row in connection.execute(under_way.order_by(attempts.c.id)).mappings()
     ]
     connection.execute(update(attempts).where(*is_cut_off).values(outcome=result.outcome, reason=reason))
     append(connection, entries)

@@ -267,7 +267,7 @@ class TestHealth:
     async def test_503_while_no_account_is_passed_over(self, daemon: Running, monkeypatch: pytest.MonkeyPatch) -> None:
         await has_ticked(daemon)
         monkeypatch.setattr(observing, "LATE", timedelta(milliseconds=50))
-        await says(daemon, "no tick for 0 s: no account was passed over")
+        await says(daemon, "no tick for 0 s: an account wasn't passed over")
 
     async def test_503_while_a_loop_makes_no_progress(self, daemon: Running) -> None:
         await has(daemon, "curfew_custody", "main", value=3)

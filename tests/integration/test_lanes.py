@@ -40,6 +40,7 @@ from tests.scheduler_fakes import (
     at_work,
     audit,
     captured_logs,
+    have_gone_on,
     lane_to,
     ledger_in,
     new_intent,
@@ -116,12 +117,13 @@ class Bench:
         return await self.writer.do(lambda connection: work.custody_of(connection, "main"))
 
     async def answered(self, number: int) -> None:
-        """Wait until so many attempts have an outcome."""
+        """Wait until so many attempts have an outcome, and the lane has gone on from there."""
 
         async def are_answered() -> bool:
             return await self.count_answered() >= number
 
         await until(are_answered, f"{number} attempts are answered")
+        await have_gone_on(self.lane)
 
     async def count_answered(self) -> int:
         query = select(attempts).where(attempts.c.outcome.is_not(None))
@@ -339,6 +341,20 @@ class TestSuccess:
         )
         assert await bench.custody() == {CAMPAIGN: taken}
         assert bench.sandbox.campaign(CAMPAIGN).status == "PAUSED"
+
+    async def test_a_fault_of_the_program_after_the_commit_ends_the_lane(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It's shown to who runs the lane, and isn't left to the event loop."""
+
+        def fault(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(bench.lane, "_report", fault)
+        await bench.queue(new_intent())
+        with pytest.raises(ZeroDivisionError):
+            await bench.lane.run()
+        assert await bench.states() == ["succeeded"]
 
     async def test_a_resume_gives_back_what_was_taken(self, bench: Bench) -> None:
         await bench.hold(CAMPAIGN)
@@ -1296,14 +1312,17 @@ class TestUnwrittenLedger:
             await until(lambda: has_calls(bench, 1), "it looks")
             with at_fault(Locked(bench.ledger)):
                 await until(lambda: self.is_degraded(bench), "the claim is kept in memory")
+                await until(lambda: self.is_given_back(bench), "the claim is given back")
                 await bench.breathe()
                 assert bench.calls() == [("get", CAMPAIGN)]
-                assert (await bench.rows())[-1].attempts == 0
             await self.is_well(bench)
             bench.lane.wake()
             await until(bench.is_settled, "all has ended")
         assert bench.calls() == [("get", CAMPAIGN), ("get", CAMPAIGN), ("run", CAMPAIGN)]
         assert [number for number, _, _ in await bench.outcomes()] == [1, 1]
+
+    async def is_given_back(self, bench: Bench) -> bool:
+        return bool((await bench.rows())[-1].attempts == 0)
 
     async def is_degraded(self, bench: Bench) -> bool:
         return bench.writer.fault is not None

@@ -41,6 +41,7 @@ from tests.scheduler_fakes import (
     Luck,
     at_work,
     captured_logs,
+    have_gone_on,
     lane_to,
     ledger_in,
     new_intent,
@@ -113,8 +114,14 @@ class Bench:
     async def is_settled(self) -> bool:
         return not {"waiting", "calling"} & {row.state for row in await self.rows()}
 
-    async def has_failed_once(self) -> bool:
-        return any(row.state == "waiting" and row.attempts for row in await self.rows())
+    async def answered(self, number: int) -> None:
+        """Wait until so many attempts have an outcome, and the lanes have gone on from there."""
+
+        async def are_answered() -> bool:
+            return sum(row.outcome is not None for row in await self.rows(attempts)) >= number
+
+        await until(are_answered, f"{number} attempts are answered")
+        await have_gone_on(*self.lanes)
 
     async def rows(self, table: Any = intents) -> list[Any]:
         """All rows of a table, in the order of their keys."""
@@ -284,7 +291,7 @@ class TestAsking:
         bench.sandbox.add_fault(Fault(call="pause", status=401, times=1))
         await bench.start()
         await bench.run(reconciler, FRIDAY, calls=False)
-        await until(lambda: has_answers(bench, 1), "the key was refused, and the lane rests")
+        await bench.answered(1)
         await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
         await asyncio.sleep(0.02)
         assert len(posts(bench.sandbox)) == 1
@@ -294,11 +301,6 @@ class TestAsking:
 
 async def has_asked(bench: Bench, before: int) -> bool:
     return bench.lists() > before
-
-
-async def has_answers(bench: Bench, number: int) -> bool:
-    """Whether so many attempts have been answered."""
-    return sum(row.outcome is not None for row in await bench.rows(attempts)) >= number
 
 
 class TestWithoutAList:
@@ -412,7 +414,7 @@ class TestWithoutAList:
         reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]"), HOLD % "Fri 17:01"))
         await bench.start()
         await bench.run(reconciler, FRIDAY, calls=False)
-        await until(lambda: has_answers(bench, 1), "the key was refused, and the lane rests")
+        await bench.answered(1)
         await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
         assert bench.lists() == 1
 
@@ -495,7 +497,7 @@ class TestHold:
         bench.chance.part = 1
         await bench.start()
         await bench.run(reconciler, FRIDAY, calls=False)
-        await until(lambda: has_answers(bench, 1), "the hold has failed once")
+        await bench.answered(1)
         bench.sandbox.clear_faults()
         bench.clock.now = FRIDAY + DAY
         bench.lanes[0].wake()
@@ -712,7 +714,7 @@ class TestSelectors:
         bench.chance.part = 1
         await bench.start()
         await bench.run(bench.reconciler(ruleset), FRIDAY, calls=False)
-        await until(lambda: has_answers(bench, 1), "the pause has failed once")
+        await bench.answered(1)
         bench.sandbox.clear_faults()
         bench.sandbox.campaign(CAMPAIGN).folder = "Americas"
         await bench.run(bench.reconciler(ruleset), FRIDAY + MINUTE)
@@ -897,7 +899,7 @@ class TestConfirmed:
         reconciler = bench.reconciler(rules_of(weekend()))
         await bench.start()
         await bench.run(reconciler, FRIDAY, calls=False)
-        await until(lambda: has_answers(bench, 3), "all were tried")
+        await bench.answered(3)
         await bench.run(reconciler, FRIDAY, calls=False)
         assert await self.confirmed(bench) == [None, FRIDAY, FRIDAY]
 
@@ -1131,7 +1133,7 @@ class TestWithdrawn:
         bench.sandbox.add_fault(Fault(call="run"))
         bench.chance.part = 1
         await bench.run(reconciler, MONDAY, calls=False)
-        await until(lambda: has_answers(bench, 2), "the resume has failed once")
+        await bench.answered(2)
         await bench.run(reconciler, MONDAY + HOUR)
         bench.sandbox.clear_faults()
         await bench.run(reconciler, MONDAY + 2 * HOUR)
@@ -1392,7 +1394,7 @@ class TestPauseInDoubt:
         reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
         await bench.start()
         await bench.run(reconciler, FRIDAY, calls=False)
-        await until(bench.has_failed_once, "the answer was lost")
+        await bench.answered(1)
         bench.sandbox.clear_faults()
         return reconciler
 
@@ -1456,7 +1458,7 @@ class TestResumeThatWaits:
         bench.chance.part = 1
         bench.sandbox.add_fault(Fault(**fault))
         await bench.run(bench.reconciler(ruleset), MONDAY, calls=False)
-        await until(bench.has_failed_once, "the resume has failed once")
+        await bench.answered(2)
         bench.sandbox.clear_faults()
         return ruleset
 

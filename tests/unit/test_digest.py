@@ -9,7 +9,7 @@ import pytest
 
 from rules.notation import Moment
 from scheduler.alerts.concerns import Kind
-from scheduler.alerts.digest import Changes, Coming, Period, changes_of, coming, digest, last_due
+from scheduler.alerts.digest import Coming, Period, RuleTotals, changes_of, coming, digest, last_due
 from scheduler.alerts.messages import Level, Sender
 from scheduler.alerts.stock import Entry
 from tests.rule_files import utc
@@ -21,7 +21,7 @@ EIGHT = timedelta(hours=8)
 WEEK = Period(
     since=MONDAY - 7 * DAY,
     until=MONDAY,
-    changes=[Changes(rules=("weekend",), paused=24, resumed=23)],
+    changes=[RuleTotals(rules=("weekend",), paused=24, resumed=23)],
     told=[],
     held=0,
     exceptions=0,
@@ -110,7 +110,7 @@ def test_holidays_that_other_data_has_changed_are_told() -> None:
 
 
 def test_of_many_rules_a_few_are_named() -> None:
-    changes = [Changes(rules=(f"rule {number}",), paused=1, resumed=1) for number in range(1000)]
+    changes = [RuleTotals(rules=(f"rule {number}",), paused=1, resumed=1) for number in range(1000)]
     ahead = [Coming(rule=f"rule {number}", at=MONDAY, until=None, is_hold=True, more=0) for number in range(1000)]
     body = digest(replace(WEEK, changes=changes), ahead, SENDER).body
     assert "- and by 992 more" in body
@@ -143,6 +143,6 @@ def test_changes_are_counted_by_the_rules_that_asked_for_them_the_most_first() -
         {"rules": ["weekend"], "action": "resume", "campaigns": 23},
     ]
     assert changes_of(rows) == [
-        Changes(rules=("weekend",), paused=24, resumed=23),
-        Changes(rules=("nights",), paused=2, resumed=0),
+        RuleTotals(rules=("weekend",), paused=24, resumed=23),
+        RuleTotals(rules=("nights",), paused=2, resumed=0),
     ]
