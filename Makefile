@@ -50,7 +50,7 @@ check: $(READY)
 
 test: check
 	@.ci/postgresql $(BIN)/python
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup
 
 property: $(READY)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/property --numprocesses=2 --dist=worksteal
