@@ -91,6 +91,8 @@ class Lane:
         self._is_calling = False
         self._is_to_be_confirmed = False
         self._is_drain_told = True
+        # A fault of the program in what follows from a commit.
+        self._fault: Exception | None = None
         # Called when nothing is left to do after a pause, so that somebody looks whether it has worked, and after what
         # has expired.
         self.when_drained: Callable[[], None] = lambda: None
@@ -293,10 +295,11 @@ class Lane:
             return
         intent, result = await self._look_first(intent)
         # What needs no call, or couldn't be looked at, is recorded as a whole: no call of it can have arrived.
-        start = Start(intent, self._claimant, began if result else self._now(), result)
+        now = self._now()
+        start = Start(intent, self._claimant, began if result else now, result, now)
         number = await self._writer.submit(start_attempts, start)
         if number is not None and result is not None:
-            self._go_on(intent, number, result, start.at)
+            self._go_on(intent, number, result, now)
         elif number is not None and self._waits_for_ledger(intent):
             await self._writer.submit(give_back, start)
             self._waiting[intent.id] = intent
@@ -306,38 +309,55 @@ class Lane:
     async def _call_on(self, intent: Intent, number: int) -> None:
         """Call, and then whatever could be claimed in the meantime: no call waits for the disk."""
         claimed: tuple[Intent, int] | None = (intent, number)
-        before: asyncio.Task[None] | None = None
+        before: asyncio.Future[None] | None = None
         while claimed:
             ahead: list[_Claim] = []
             soon = asyncio.get_running_loop().call_later(SENT_BY_NOW.total_seconds(), self._claim_ahead, ahead)
             began = self._now()
             try:
-                result = await self._call(*claimed)
-            except asyncio.CancelledError:
+                try:
+                    result = await self._call(*claimed)
+                finally:
+                    soon.cancel()
+                following = ahead[0] if ahead else None
+                undone = self._give_back_unless_free(following)
+                recorded = self._record(End(*claimed, began, result, self._now()))
+                await self._gone_on(before)
+                before = recorded
+                claimed = await self._now_claimed(following, undone)
+            except BaseException:
                 for claim in ahead:
                     # Nobody is there to wait for it; the writer does it before it ends.
-                    self._writer.submit(give_back, claim.start)
+                    claim.number.add_done_callback(_overlook)
+                    self._writer.submit(give_back, claim.start).add_done_callback(_overlook)
                 raise
-            finally:
-                soon.cancel()
-            following = ahead[0] if ahead else None
-            undone = self._give_back_unless_free(following)
-            recorded = self._record(End(*claimed, began, result, self._now()))
-            if before is not None:
-                await before
-            before = recorded
-            claimed = await self._now_claimed(following, undone)
-        if before is not None:
-            await before
+        await self._gone_on(before)
 
-    def _record(self, end: End) -> asyncio.Task[None]:
-        """Record how an attempt ended, and go on with its intent as soon as that's committed; done when both are."""
+    def _record(self, end: End) -> asyncio.Future[None]:
+        """Record how an attempt ended, and go on with its intent as soon as that's committed."""
+
+        def go_on(recorded: asyncio.Future[None]) -> None:
+            if recorded.cancelled() or recorded.exception() is not None:
+                return
+            try:
+                self._go_on(end.intent, end.number, end.result, end.at)
+            except Exception as fault:  # noqa: BLE001 -- raised by `_gone_on`; here, the event loop would swallow it
+                self._fault = fault
+
         recorded = self._writer.submit(end_attempts, end)
-        return asyncio.create_task(self._go_on_after(recorded, end))
+        recorded.add_done_callback(go_on)
+        return recorded
 
-    async def _go_on_after(self, recorded: asyncio.Future[None], end: End) -> None:
-        await recorded
-        self._go_on(end.intent, end.number, end.result, end.at)
+    async def _gone_on(self, recorded: asyncio.Future[None] | None) -> None:
+        """Wait until that has been done.
+
+        Raises:
+            LedgerError: it can't be recorded.
+        """
+        if recorded is not None:
+            await recorded
+        if self._fault is not None:
+            raise self._fault
 
     def _claim_ahead(self, ahead: list[_Claim]) -> None:
         """Claim what can be called right after the call in flight, since nobody has to look at it first."""
@@ -490,7 +510,6 @@ class Lane:
         if result.outcome is Outcome.SUCCEEDED and intent.action is Action.PAUSE:
             self._is_to_be_confirmed, self._is_drain_told = True, False
         if result.outcome is Outcome.RETRIED:
-            # As it's recorded.
             self._waiting[intent.id] = replace(
                 intent,
                 attempts=number,
@@ -516,6 +535,12 @@ class Lane:
             # Should the daemon be killed now, this line is all that's left of it.
             facts |= {"status_before": intent.status_before, "kept_in": "memory"}
         _log.log(_level(intent, outcome), f"{intent.action} {outcome}", **facts)
+
+
+def _overlook(done: asyncio.Future[Any]) -> None:
+    """Take note of how something ended that nobody waits for: the event loop would report an error of it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _level(intent: Intent, outcome: Outcome | State) -> int:

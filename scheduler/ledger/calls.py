@@ -19,12 +19,13 @@ from scheduler.ledger.tables import attempts, campaigns, custody, intents
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """An attempt that is to be made, or one that needs no call and ends at once with `result`."""
+    """An attempt that is to be made, or one that needs no call and ended with `result` at `ended_at`."""
 
     intent: Intent
     claimed_by: str
     at: datetime
     result: Result | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _claimed(connection: Connection, starts: Sequence[Start]) -> bool:
 def _started(connection: Connection, start: Start) -> int | None:
     number = work.start_attempt(connection, start.intent, start.claimed_by, start.at)
     if number is not None and start.result is not None:
-        work.finish_attempt(connection, start.intent, number, start.result, start.at)
+        work.finish_attempt(connection, start.intent, number, start.result, start.ended_at or start.at)
     return number
 
 

@@ -4,6 +4,7 @@ Each test queues intents, lets the lane work, and looks at what the sandbox was 
 """
 
 import asyncio
+import gc
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,10 +18,12 @@ import pytest
 from sqlalchemy import select, update
 
 from scheduler import lanes as module
-from scheduler.client import Client
+from scheduler.client import CampaignDetail, Client
+from scheduler.errors import LeaseLost
 from scheduler.lanes import FIRST_BACKOFF, FIRST_GAP, JUST_NOW, LONGEST_BACKOFF, REFUSED_REST, Lane
 from scheduler.ledger import reports, substitute, work
 from scheduler.ledger.audit import AuditFilter, audit_lines
+from scheduler.ledger.calls import end_attempts
 from scheduler.ledger.database import Connection, Database, Writer
 from scheduler.ledger.records import Custody, Intent, NewIntent, Outcome, Result
 from scheduler.ledger.tables import attempts, intents, journal
@@ -345,16 +348,44 @@ class TestSuccess:
     async def test_a_fault_of_the_program_after_the_commit_ends_the_lane(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It's shown to who runs the lane, and isn't left to the event loop."""
+        """It's shown to who runs the lane and isn't left to the event loop; what was claimed ahead waits again."""
 
         def fault(*_: object) -> None:
             raise ZeroDivisionError
 
         monkeypatch.setattr(bench.lane, "_report", fault)
-        await bench.queue(new_intent())
+        bench.sandbox.latency = timedelta(milliseconds=50)
+        await bench.queue(new_intent(), new_intent(SECOND_ONE), new_intent(THIRD_ONE))
         with pytest.raises(ZeroDivisionError):
             await bench.lane.run()
-        assert await bench.states() == ["succeeded"]
+        assert await bench.states() == ["succeeded", "succeeded", "waiting"]
+        assert len(bench.calls()) == 2
+
+    async def test_a_record_that_is_refused_as_the_lane_ends_is_nothing_to_report(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another daemon has taken over: the call isn't made, and neither is the one before it recorded."""
+        reported: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+        submit = bench.writer.submit
+
+        def refuse(order: Any, item: Any) -> asyncio.Future[Any]:
+            if order is not end_attempts:
+                return submit(order, item)
+            monkeypatch.setattr(bench.lane, "_may_call", lambda: False)
+            refused: asyncio.Future[Any] = loop.create_future()
+            loop.call_later(0.02, refused.set_exception, LeaseLost("another daemon has it"))
+            return refused
+
+        monkeypatch.setattr(bench.writer, "submit", refuse)
+        bench.sandbox.latency = timedelta(milliseconds=50)
+        await bench.queue(new_intent(), new_intent(SECOND_ONE))
+        with pytest.raises(LeaseLost):
+            await bench.lane.run()
+        await asyncio.sleep(0.05)
+        gc.collect()
+        assert reported == []
 
     async def test_a_resume_gives_back_what_was_taken(self, bench: Bench) -> None:
         await bench.hold(CAMPAIGN)
@@ -526,6 +557,32 @@ class TestPace:
             await bench.at(FRIDAY + timedelta(seconds=waited))
             await bench.answered(2)
         assert posts(bench.sandbox)[1].campaign == SECOND_ONE
+
+    async def test_what_a_look_is_told_to_wait_counts_from_its_answer(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A look may take half a minute: what was asked for would be over before it's heard."""
+        look = bench.lane.client.campaign
+
+        async def slow(campaign: int) -> CampaignDetail:
+            try:
+                return await look(campaign)
+            finally:
+                bench.clock.move(20 * SECOND)
+
+        monkeypatch.setattr(bench.lane.client, "campaign", slow)
+        bench.sandbox.variants = Variants(retry_after=10 * SECOND)
+        bench.sandbox.add_fault(Fault(call="get", status=503, times=1))
+        bench.chance.part = 1
+        await bench.hold(CAMPAIGN)
+        await bench.queue(resume())
+        async with at_work(bench.lane):
+            await bench.answered(2)
+            await bench.at(MONDAY + 29 * SECOND)
+            assert len(bench.calls()) == 1
+            assert (await bench.rows())[-1].next_attempt_at == MONDAY + 30 * SECOND
+            await bench.at(MONDAY + 30 * SECOND)
+            await until(bench.is_settled, "all has ended")
 
     async def test_a_look_that_is_refused_slows_it_down_too(self, bench: Bench) -> None:
         bench.chance.part = 1
