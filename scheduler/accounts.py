@@ -48,7 +48,6 @@ class AccountAtWork:
         # Up to when it was seen to what is due here.
         self.passed_at: datetime | None = None
         self.has_left = False
-        self.gives_back = True
         self._reconciler = reconciler
         self._writer = writer
         self._downtime = downtime
@@ -69,11 +68,11 @@ class AccountAtWork:
 
     def leave(self, *, gives_back: bool) -> None:
         """End when nothing is owed any more, or else at once."""
-        self._is_leaving, self.gives_back = True, gives_back
+        self._is_leaving, self.lane.gives_back = True, gives_back
 
     def stay(self) -> None:
         """Don't leave after all."""
-        self._is_leaving, self.gives_back = False, True
+        self._is_leaving, self.lane.gives_back = False, True
 
     async def change(self, account: Account) -> None:
         """Go on with another key, or to another address."""
@@ -93,7 +92,7 @@ class AccountAtWork:
         while not self._is_stopping:
             self.pulse.beat()
             self._wake.clear()
-            if self._is_leaving and not self.gives_back:
+            if self._is_leaving and not self.lane.gives_back:
                 self.has_left = True
                 return
             # Before the tick says that all before it was seen to.
@@ -185,7 +184,7 @@ class Accounts:
         self._let_go(settings, wanted)
         self._ruleset, self._since = ruleset, since
         for each in self._at_work.values():
-            if each.gives_back:
+            if each.lane.gives_back:
                 each.use(ruleset, since, is_edited=True)
         changed = [(each, wanted[name]) for name, each in there.items() if each.account != wanted[name]]
         await asyncio.gather(*(each.change(account) for each, account in changed))

@@ -91,6 +91,9 @@ class Lane:
         self._is_calling = False
         self._is_to_be_confirmed = False
         self._is_drain_told = True
+        # Whether it resumes at all: an account that goes by another name is to stay as it is.
+        self.gives_back = True
+        self._holds_resumes = False
         # A fault of the program in what follows from a commit.
         self._fault: Exception | None = None
         # Called when nothing is left to do after a pause, so that somebody looks whether it has worked, and after what
@@ -201,11 +204,24 @@ class Lane:
         return not (self._is_calling or any(self._can_go(intent, now) for intent in self._waiting.values()))
 
     def _can_go(self, intent: Intent, now: datetime) -> bool:
-        return _is_ready(intent, now) and (intent.expires_at <= now or not self._waits_for_ledger(intent))
+        return _is_ready(intent, now) and (intent.expires_at <= now or not self._is_held_back(intent))
 
-    def _waits_for_ledger(self, intent: Intent) -> bool:
-        """Whether it's kept back: while the ledger can't be written, nobody can prove that a resume is owed."""
-        return intent.action is Action.RESUME and self._writer.fault is not None
+    def _is_held_back(self, intent: Intent) -> bool:
+        """Whether it's kept back: while the ledger can't be written, nobody can prove that a resume is owed.
+
+        Nor can anybody while rules are new.
+        """
+        is_held = self._holds_resumes or not self.gives_back or self._writer.fault is not None
+        return is_held and intent.action is Action.RESUME
+
+    def hold_resumes(self) -> None:
+        """Make no resume for now: by rules that have just come, it may not be owed."""
+        self._holds_resumes = True
+
+    def go_on_resuming(self) -> None:
+        """Make resumes again: what is queued is what the rules want."""
+        self._holds_resumes = False
+        self.wake()
 
     @property
     def is_to_be_confirmed(self) -> bool:
@@ -283,7 +299,7 @@ class Lane:
 
     def _next_change(self) -> datetime:
         expiry = min(intent.expires_at for intent in self._waiting.values())
-        to_come = (each.next_attempt_at for each in self._waiting.values() if not self._waits_for_ledger(each))
+        to_come = (each.next_attempt_at for each in self._waiting.values() if not self._is_held_back(each))
         attempt = min(to_come, default=expiry)
         return min(expiry, max([attempt, *(wait[1] for wait in (self._rest, self._pace) if wait)]))
 
@@ -300,7 +316,7 @@ class Lane:
         number = await self._writer.submit(start_attempts, start)
         if number is not None and result is not None:
             self._go_on(intent, number, result, now)
-        elif number is not None and self._waits_for_ledger(intent):
+        elif number is not None and self._is_held_back(intent):
             await self._writer.submit(give_back, start)
             self._waiting[intent.id] = intent
         elif number is not None:

@@ -34,6 +34,7 @@ _OPEN: Final = frozenset({State.WAITING, State.CALLING})
 _UNDONE: Final = _OPEN | {State.FAILED, State.MISSED}
 _TOO_LATE: Final = "more than 24 hours late; left paused for a person to resume"
 _BY_HOLD: Final = "a hold pauses it, and leaves it so"
+_ON_ITS_WAY: Final = "an earlier pause of it is on its way"
 _NOT_BEGUN: Final = "its window hasn't begun"
 _NOT_ITS_OWN: Final = "its rule wasn't for this campaign yet"
 _NEVER_PAUSED: Final = "already running: the pause that was cut off hasn't stopped it"
@@ -151,7 +152,7 @@ def plan(situation: Situation) -> Iterator[Step]:
         yield from _try_again(situation, futile)
     pauses = [] if span is None else list(_pause(left, span, hold))
     yield from pauses
-    if left.custody is not None:
+    if left.custody is not None and not any(isinstance(step, Release) for step in pauses):
         is_taken_anew = futile is None and (_is_pausing(left) or any(isinstance(step, Due) for step in pauses))
         yield from _give_back(left, left.custody, span, is_taken_anew=is_taken_anew)
 
@@ -253,10 +254,11 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
         # The start of a span that has none in sight would be another one next year.
         intent = _pause_intent(situation, span, asked_at or (situation.now if span.is_beginless else span.start))
         is_covered = (hold is not None or is_on_its_way) and situation.status in {None, Status.RUNNING}
-        yield Decided(intent, State.SKIPPED, _BY_HOLD) if is_covered else _pause_or_skip(situation, intent)
+        reason = _BY_HOLD if hold is not None or _is_hold_on_its_way(situation) else _ON_ITS_WAY
+        yield Decided(intent, State.SKIPPED, reason) if is_covered else _pause_or_skip(situation, intent)
     elif situation.status != Status.RUNNING or is_on_its_way:
         return
-    elif _was_resumed_by_somebody(situation, done) and not span.is_enforced(situation.now):
+    elif _was_resumed_by_somebody(situation, span, done) and not span.is_enforced(situation.now):
         yield from _leave_running(situation, _pause_intent(situation, span, situation.now), hold, done)
     elif hold is None and not _failed_just_now(situation, done):
         # It wasn't running when the window began, could not be paused then, was given back by a wrong clock, or
@@ -279,6 +281,11 @@ def _is_open(known: Known, now: datetime) -> bool:
     return known.state is State.CALLING or (known.state is State.WAITING and now < known.expires_at)
 
 
+def _is_hold_on_its_way(situation: Situation) -> bool:
+    pauses = (each for each in situation.known if each.action is Action.PAUSE and _is_open(each, situation.now))
+    return any(situation.timeline.holds(each.due_at, each.due_at + INSTANT) for each in pauses)
+
+
 def _is_pausing(situation: Situation) -> bool:
     return any(each.action is Action.PAUSE and _is_open(each, situation.now) for each in situation.known)
 
@@ -292,10 +299,18 @@ def _failed_just_now(situation: Situation, pauses: Sequence[Known]) -> bool:
     return last <= situation.now < last + FIRST_WAIT * (1 << min(len(failed) - 1, 16))
 
 
-def _was_resumed_by_somebody(situation: Situation, pauses: Sequence[Known]) -> bool:
-    """Whether a campaign that runs had been seen paused by us, and wasn't given back by ourselves since."""
+def _was_resumed_by_somebody(situation: Situation, span: Span, pauses: Sequence[Known]) -> bool:
+    """Whether a campaign that runs had been seen paused by us in this span, and wasn't given back by ourselves since.
+
+    Either one of its pauses had success, or it was paused still from an earlier span.
+    """
     last = _last_pause(situation, pauses)
-    return last is not None and not last.is_unconfirmed
+    if last is not None:
+        return not last.is_unconfirmed
+    was_paused = pauses[-1].state is State.SKIPPED and pauses[-1].status_before == Status.PAUSED
+    is_held = situation.custody is not None and situation.custody.due_at < span.start
+    is_by_us = any(map(_is_in_doubt, situation.known))
+    return was_paused and not is_by_us and (is_held or _is_told(situation, pauses))
 
 
 def _leave_running(situation: Situation, pause: NewIntent, hold: Hold | None, done: Sequence[Known]) -> Iterator[Step]:
@@ -453,14 +468,14 @@ def _why_not_ours(situation: Situation, custody: Custody) -> str | None:
 def _why_touched(situation: Situation, custody: Custody, span: Span | None, *, is_taken_anew: bool) -> str | None:
     """The same before it's due to be given back: if it's paused again by then, that was somebody else.
 
-    What runs inside a span though an earlier one had paused it is owed by its next pause, and until that has worked by
-    none. Else what runs there is that pause's matter.
+    What runs inside a span is its pause's matter; only what an earlier span has paused is owed nothing any more.
     """
     if span is None or situation.status != Status.RUNNING:
         return _why_not_ours(situation, custody)
-    if is_taken_anew and any(map(_is_in_doubt, situation.known)):
-        return RUNS_BY_US
-    return _why_not_ours(situation, custody) if is_taken_anew and custody.due_at < span.start else None
+    is_by_us = any(map(_is_in_doubt, situation.known))
+    if custody.due_at < span.start or (is_taken_anew and is_by_us):
+        return RUNS_BY_US if is_by_us else _why_not_ours(situation, custody)
+    return None
 
 
 def _touched_intent(situation: Situation, custody: Custody, span: Span | None) -> NewIntent:

@@ -143,22 +143,26 @@ class Reconciler:
         """Go by other rules from the next pass on; `in_force` says since when each is as it is, if that has changed.
 
         `is_edited`: those of another file. What they don't keep quiet any more is given back as of that pass, also
-        where by the new rules its window would have ended days ago.
+        where by the new rules its window would have ended days ago. Until that pass, no resume is made that was due by
+        the rules before.
         """
+        self._lane.hold_resumes()
         self._next_ruleset = ruleset
         self._in_force = self._in_force if in_force is None else in_force
         self._is_edited = self._is_edited or is_edited
 
-    async def _change_rules(self, ruleset: Ruleset, now: datetime) -> None:
-        is_edited, self._is_edited, self._next_ruleset = self._is_edited, False, None
-        held = await self._custody() if is_edited else {}
-        quiet = [campaign for campaign in held if self._timeline(campaign).span_at(now)]
-        self._take(ruleset)
-        freed = [campaign for campaign in quiet if not self._timeline(campaign).span_at(now)]
-        # What the new rules asked of it before wasn't asked of it.
-        self._moved_at.update(dict.fromkeys(freed, now))
-        self._rules_since, self._done, self._has_used_others = now, None, True
-        self._selected_since.clear()
+    async def _change_rules(self, now: datetime) -> None:
+        """Go by the rules that came last, if any came; others may come while this waits for the ledger."""
+        while (ruleset := self._next_ruleset) is not None:
+            is_edited, self._is_edited, self._next_ruleset = self._is_edited, False, None
+            held = await self._custody() if is_edited else {}
+            quiet = [campaign for campaign in held if self._timeline(campaign).span_at(now)]
+            self._take(ruleset)
+            freed = [campaign for campaign in quiet if not self._timeline(campaign).span_at(now)]
+            # What the new rules asked of it before wasn't asked of it.
+            self._moved_at.update(dict.fromkeys(freed, now))
+            self._rules_since, self._done, self._has_used_others = now, None, True
+            self._selected_since.clear()
 
     async def run(self, now: datetime) -> None:
         """Make intents for every difference between what should be and what is, and queue them.
@@ -170,8 +174,7 @@ class Reconciler:
         Raises:
             LedgerError: the ledger can't be read or written.
         """
-        if self._next_ruleset is not None:
-            await self._change_rules(self._next_ruleset, now)
+        await self._change_rules(now)
         is_first, self._is_new = self._is_new, False
         if is_first:
             stored = await self._writer.do(lambda connection: work.every_campaign(connection, self._account))
@@ -193,12 +196,13 @@ class Reconciler:
             if listed is None and self._lane.is_stopping:
                 # A call whose end nobody waited for may be handled still; the next daemon looks at what is due.
                 return
-            if self._next_ruleset is not None:
-                # The list may have taken seconds, and what's recorded is acted on at once.
-                await self._change_rules(self._next_ruleset, now)
+            # The list may have taken seconds, and what's recorded is acted on at once.
+            await self._change_rules(now)
             self._see(listed.seen if listed else (), now)
             record = self._record_first if is_first else self._record
             recorded = await self._writer.do(lambda connection: record(connection, listed, now))
+        if self._next_ruleset is None:
+            self._lane.go_on_resuming()
         self._lane.add(recorded.intents)
         for step in recorded.steps:
             self._count(step)
@@ -206,6 +210,8 @@ class Reconciler:
         for campaign in recorded.taken_up:
             _log.info("a person acted on what was left paused", account=self._account, campaign=campaign)
         is_whole = listed is not None and None not in listed.statuses.values()
+        # Where the key of a change is taken, the next pass has another.
+        is_whole = is_whole and not any(isinstance(step, Due) for step in recorded.steps)
         # With the names and folders that are known by now.
         self._done = self._wanted(custody, now) if is_whole else None
         if is_whole:

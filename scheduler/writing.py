@@ -21,7 +21,6 @@ def write_whole(path: Path, text: str, *, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         unfinished.replace(target)
-        settle(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 

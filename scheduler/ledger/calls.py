@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, update
 
 from rules.ruleset import Action
 from scheduler.ledger import chain, work
@@ -46,7 +46,17 @@ class _NotAllTogether(Exception):
 # Statements are made once: that takes longer than to carry one out.
 _CLAIM: Final = (
     update(intents)
-    .where(intents.c.id == bindparam("key"), intents.c.state == State.WAITING, intents.c.attempts == bindparam("tried"))
+    .where(
+        intents.c.id == bindparam("key"),
+        intents.c.state == State.WAITING,
+        intents.c.attempts == bindparam("tried"),
+        # What is held from an earlier pause is looked at one by one.
+        ~exists().where(
+            custody.c.account == intents.c.account,
+            custody.c.campaign == intents.c.campaign,
+            custody.c.intent_id != intents.c.id,
+        ),
+    )
     .values(
         state=State.CALLING,
         claimed_by=bindparam("claimant"),

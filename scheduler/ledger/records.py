@@ -94,6 +94,7 @@ class Known:
 
     `answers` is how many of its calls were answered with success. `is_unconfirmed`: a pause with such an answer, of
     which nobody has seen yet that it worked. `number` counts them in the order in which they were recorded first.
+    `status_before` is the API's word for what the campaign did before it, None where nobody saw.
     """
 
     campaign: int
@@ -105,6 +106,7 @@ class Known:
     answers: int = 0
     is_unconfirmed: bool = False
     number: int = 0
+    status_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,7 @@ def known_changes(connection: Connection, account: str, since: datetime, *, with
             answers=row.answers,
             is_unconfirmed=(row.action, row.state, row.confirmed_at) == (Action.PAUSE, State.SUCCEEDED, None),
             number=row.id,
+            status_before=row.status_before,
         )
         for row in connection.execute(query)
     ]
@@ -343,8 +344,9 @@ def _owe_in_doubt(connection: Connection, pause: Intent, now: datetime) -> None:
 def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: datetime) -> int | None:
     """Claim a waiting intent and number its next attempt, from 1; None where somebody else has it, or it has ended.
 
-    A resume ends here, skipped, where nothing is owed any more. From here on its call may have acted, until
-    `finish_attempt` says that it hasn't; what the campaign did before is kept with it.
+    A resume ends here, skipped, where nothing is owed any more. Where a pause has seen its campaign run, what an
+    earlier one took is owed no more: paused again by now, it would be so by somebody else. From here on its call may
+    have acted, until `finish_attempt` says that it hasn't; what the campaign did before is kept with it.
     """
     claim = update(intents).where(intents.c.id == intent.id, intents.c.state == State.WAITING)
     if intent.action is Action.RESUME:
@@ -360,6 +362,14 @@ def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: 
         # What still waits is a resume that nobody is owed.
         decide_open(connection, intent, State.SKIPPED, "it isn't in our custody any more", now)
         return None
+    if intent.action is Action.PAUSE and intent.status_before == Status.RUNNING:
+        is_earlier = and_(_is(custody, intent.account, intent.campaign), custody.c.intent_id != intent.id)
+        for held in _held(connection, is_earlier):
+            if held.until == intent.expires_at:
+                # By the same window: with success, this pause takes it anew.
+                connection.execute(delete(custody).where(_is_owed_by(held)))
+            else:
+                release(connection, held, "it ran when it was to be paused again", now)
     number = connection.execute(select(intents.c.attempts).where(intents.c.id == intent.id)).scalar_one()
     connection.execute(insert(attempts).values(intent_id=intent.id, number=number, started_at=now))
     return int(number)

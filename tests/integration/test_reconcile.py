@@ -123,6 +123,11 @@ class Bench:
         await until(are_answered, f"{number} attempts are answered")
         await have_gone_on(*self.lanes)
 
+    async def settled_but_for_what_waits(self) -> None:
+        """Give the lanes the time for a call that they shouldn't make."""
+        await asyncio.sleep(0.02)
+        await have_gone_on(*self.lanes)
+
     async def rows(self, table: Any = intents) -> list[Any]:
         """All rows of a table, in the order of their keys."""
         query = select(table).order_by(*table.primary_key.columns)
@@ -430,6 +435,31 @@ class TestWithoutAList:
         await waiting
         assert bench.statuses()[0] == "PAUSED"
         assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded")]
+
+    async def test_so_do_rules_that_change_while_what_is_due_is_recorded(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another process may hold the ledger for seconds, and the resume is queued only then."""
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        longer = rules_of(weekend(f"[{CAMPAIGN}]").replace("Mon 08:00", "Tue 08:00"))
+        await bench.run(reconciler, FRIDAY)
+        (one,) = reconciler.of_accounts
+        record = one._record
+
+        def meanwhile(*of_pass: Any) -> Any:
+            recorded = record(*of_pass)
+            one.use(longer)
+            return recorded
+
+        monkeypatch.setattr(one, "_record", meanwhile)
+        await bench.run(reconciler, MONDAY, calls=False)
+        await bench.settled_but_for_what_waits()
+        assert bench.statuses()[0] == "PAUSED"
+        monkeypatch.setattr(one, "_record", record)
+        await bench.run(reconciler, MONDAY + MINUTE)
+        assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded"), (CAMPAIGN, "resume", "skipped")]
+        await bench.run(reconciler, MONDAY + DAY)
+        assert (bench.statuses()[0], await bench.custody()) == ("RUNNING", {})
 
     async def test_a_pass_that_waits_for_its_turn_while_the_daemon_ends_asks_nothing_and_records_nothing(
         self, bench: Bench
@@ -1504,3 +1534,81 @@ class TestTouched:
         await bench.run(reconciler, MONDAY)
         assert await bench.changes() == [(CAMPAIGN, "pause", "succeeded"), (CAMPAIGN, "resume", "skipped")]
         assert (bench.statuses()[0], await bench.custody()) == ("PAUSED", {})
+
+
+class TestNextWindow:
+    """What a window had paused is held still when the next one begins."""
+
+    RULES = rules_of(
+        weekend(f"[{CAMPAIGN}]"),
+        f"{{name: thursday, campaigns: [{CAMPAIGN}], pause: {{from: Thu 12:00, until: Thu 18:00}}}}",
+    )
+    THURSDAY = FRIDAY - 29 * HOUR
+
+    async def test_what_its_pause_sees_run_and_a_person_pauses_then_is_not_given_back(self, bench: Bench) -> None:
+        """There was no list: our resume's answer was lost, and the pause's own look shows that it had worked."""
+        reconciler = bench.reconciler(self.RULES)
+        await bench.run(reconciler, self.THURSDAY)
+        bench.chance.part = 1
+        bench.sandbox.add_fault(Fault(call="run", effect="drop_after"))
+        await bench.run(reconciler, self.THURSDAY + 6 * HOUR, calls=False)
+        await bench.answered(2)
+        bench.sandbox.clear_faults()
+        bench.sandbox.add_fault(Fault(call="list", status=500))
+        bench.sandbox.add_fault(Fault(call="pause", status=429, times=1))
+        await bench.run(reconciler, FRIDAY, calls=False)
+        await bench.answered(3)
+        bench.sandbox.campaign(CAMPAIGN).status = "PAUSED"
+        bench.clock.now = FRIDAY + HOUR
+        bench.lanes[0].wake()
+        await bench.work()
+        assert await bench.custody() == {}
+        (released,) = [row.details["why"] for row in await bench.rows(journal) if row.event == "custody released"]
+        assert released == "it ran when it was to be paused again"
+        bench.sandbox.clear_faults()
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "PAUSED"
+
+    async def test_what_a_person_resumes_inside_it_is_left_running(self, bench: Bench) -> None:
+        await bench.run(bench.reconciler(self.RULES), self.THURSDAY)
+        reconciler = bench.reconciler(self.RULES)
+        await bench.run(reconciler, FRIDAY + HOUR)
+        bench.sandbox.campaign(CAMPAIGN).status = "RUNNING"
+        for hour in (2, 3, 4):
+            await bench.run(reconciler, FRIDAY + hour * HOUR)
+        assert (bench.statuses()[0], await bench.custody()) == ("RUNNING", {})
+        assert await bench.changes() == [
+            (CAMPAIGN, "pause", "succeeded"),
+            (CAMPAIGN, "pause", "skipped"),
+            (CAMPAIGN, "resume", "skipped"),
+        ]
+
+
+class TestKeyThatIsTaken:
+    async def test_a_pause_of_an_instant_that_has_one_is_made_by_the_next_pass(self, bench: Bench) -> None:
+        """By a clock that was ahead it was paused and given back, and a pass comes at the very start of its window."""
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY + HOUR)
+        await bench.run(reconciler, MONDAY)
+        assert bench.statuses()[0] == "RUNNING"
+        await bench.run(reconciler, FRIDAY - HOUR)
+        for seconds in (0, 1):
+            await bench.run(reconciler, FRIDAY + timedelta(seconds=seconds))
+        assert bench.statuses()[0] == "PAUSED"
+
+
+class TestAnotherName:
+    async def test_an_account_that_has_another_name_by_now_resumes_nothing_under_the_old_one(
+        self, bench: Bench
+    ) -> None:
+        """Its pass was under way: the campaigns are to stay as they are."""
+        reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
+        await bench.run(reconciler, FRIDAY)
+        bench.lanes[0].gives_back = False
+        await bench.run(reconciler, MONDAY, calls=False)
+        await bench.settled_but_for_what_waits()
+        assert bench.statuses()[0] == "PAUSED"
+        bench.lanes[0].gives_back = True
+        bench.lanes[0].wake()
+        await bench.work()
+        assert bench.statuses()[0] == "RUNNING"

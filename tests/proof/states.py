@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.proof.dues import has_taken
 from tests.proof.evidence import Breach, Evidence, breach
-from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Look, Quiet
+from tests.proof.history import PAUSED, RUNNING, Act, Call, IntentRow, Key, Look, Quiet, Reign
 from tests.proof.replay import Change
 
 _A_DAY = timedelta(hours=24)
@@ -37,7 +37,15 @@ def _may_run(evidence: Evidence, key: Key, look: Look, spans: list[Quiet | None]
     last = changes[-1] if changes else None
     if last is None or not isinstance(last.by, Act):
         return False
-    return was_paused or not _was_listed_since(evidence, key, last, look)
+    was_held = not is_enforced and _was_held(evidence, key, rows, last)
+    return was_paused or was_held or not _was_listed_since(evidence, key, last, look)
+
+
+def _was_held(evidence: Evidence, key: Key, pauses: Sequence[IntentRow], change: Change) -> bool:
+    """Whether it was seen in the window as an earlier one had left it, paused by us, before somebody made it run."""
+    stop = evidence.replay.last_stop(key, change.since)
+    is_seen = any(row.state == "skipped" and row.status_before == PAUSED for row in pauses)
+    return is_seen and stop is not None and isinstance(stop.by, Call)
 
 
 def _is_not_yet_again(evidence: Evidence, failed: IntentRow, look: Look) -> bool:
@@ -91,11 +99,20 @@ def _may_stay(evidence: Evidence, look: Look, stop: Change, call: Call) -> bool:
     if shown < pause.due_at:
         # The clock was put back to before its window: that's still to come, and gives it back.
         return True
-    plans = [*evidence.history.plans_at(look.at), *evidence.history.plans_at(call.received_at)]
-    if any(plan.leaves_paused(pause.key, pause.due_at, shown) for plan in plans):
+    if any(_leaves(evidence, reign, pause, call, look) for reign in evidence.history.reigns):
+        return True
+    if any(plan.leaves_paused(pause.key, pause.due_at, shown) for plan in evidence.history.plans_at(call.received_at)):
         return True
     ends = [row for row in evidence.intents_of.get((pause.key, "resume"), ()) if row.id > pause.id]
     return any(_is_excuse(evidence, row, pause, stop) for row in ends)
+
+
+def _leaves(evidence: Evidence, reign: Reign, pause: IntentRow, call: Call, look: Look) -> bool:
+    """Whether a version of the file that was in force since the call leaves it paused, by what began up to its end."""
+    if look.at < reign.since or reign.until <= call.received_at:
+        return False
+    end = evidence.clock.shows(min(reign.until, look.at))
+    return reign.plan.leaves_paused(pause.key, pause.due_at, end)
 
 
 def _is_excuse(evidence: Evidence, end: IntentRow, pause: IntentRow, stop: Change) -> bool:

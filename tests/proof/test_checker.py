@@ -337,6 +337,23 @@ def left_paused_as_too_late_though_it_was_not() -> Story:
     return story.settle(30)
 
 
+def left_paused_by_a_window_that_was_taken_out_before_it_began() -> Story:
+    story = Story(WINDOW)
+    story.rules(12, Plan(spans={ONE: [WINDOW, quiet(23, 30, is_given_back=False)]}))
+    story.rules(22, Plan(spans={ONE: [WINDOW]}))
+    story.pause(10, 20)
+    return story.settle(26)
+
+
+def running_inside_a_window_that_had_found_it_paused_by_somebody_else() -> Story:
+    story = Story(WINDOW)
+    story.person(5, PAUSED)
+    story.intent("pause", 10, 20, state="skipped", status_before=PAUSED, reason="already paused", decided_at=at(10))
+    story.person(12, RUNNING)
+    story.call("list", 13)
+    return story.settle(15)
+
+
 def a_status_that_nobody_has_made() -> Story:
     story = a_good_run()
     story.statuses[ONE] = "STOPPED"
@@ -384,6 +401,8 @@ BREACHES: list[tuple[str, Callable[[], Story]]] = [
     ("left paused after its window", left_paused_without_a_word),
     ("left paused after its window", left_paused_with_a_lie),
     ("left paused after its window", left_paused_as_too_late_though_it_was_not),
+    ("left paused after its window", left_paused_by_a_window_that_was_taken_out_before_it_began),
+    ("running inside a window", running_inside_a_window_that_had_found_it_paused_by_somebody_else),
     ("changed by nobody", a_status_that_nobody_has_made),
 ]
 
@@ -669,6 +688,24 @@ def a_window_that_passed_while_its_rule_was_edited() -> Story:
     return story.settle(27)
 
 
+def a_window_without_a_resume_that_was_taken_out_after_it_had_begun() -> Story:
+    story = Story(WINDOW)
+    story.rules(12, Plan(spans={ONE: [quiet(10, 30, is_given_back=False)]}))
+    story.rules(22, Plan(spans={ONE: [WINDOW]}))
+    story.pause(10, 20)
+    return story.settle(26)
+
+
+def a_person_who_resumes_in_a_window_what_an_earlier_one_had_paused() -> Story:
+    story = Story(WINDOW, quiet(30, 40))
+    story.pause(10, 20)
+    story.intent("pause", 30, 40, state="skipped", status_before=PAUSED, reason="already paused", decided_at=at(30))
+    story.person(33, RUNNING)
+    story.call("list", 34)
+    story.intent("resume", 34, 40, state="skipped", reason="somebody resumed it", decided_at=at(34))
+    return story.settle(36)
+
+
 def a_campaign_that_the_api_refuses_to_pause() -> Story:
     story = Story(WINDOW)
     pause = story.intent("pause", 10, 20)
@@ -711,6 +748,8 @@ GOOD = [
     a_rule_without_a_resume_that_was_there_too_late,
     a_person_who_resumed_and_a_clock_that_is_put_back_twice,
     a_window_that_passed_while_its_rule_was_edited,
+    a_window_without_a_resume_that_was_taken_out_after_it_had_begun,
+    a_person_who_resumes_in_a_window_what_an_earlier_one_had_paused,
     a_campaign_that_the_api_refuses_to_pause,
     one_line_for_several_windows_that_were_missed,
 ]

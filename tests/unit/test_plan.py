@@ -79,8 +79,10 @@ def known(
     may_have_acted: bool = False,
     unconfirmed_after: int = 0,
     number: int = 0,
+    status_before: str | None = None,
 ) -> Known:
     return Known(
+        status_before=status_before,
         number=number,
         campaign=CAMPAIGN,
         action=action,
@@ -285,18 +287,43 @@ class TestPauseOnRecord:
         assert (due.intent.action, due.intent.owes_resume) == (Action.PAUSE, True)
         assert steps[-1] == Release(held(), RUNS_BY_US)
 
-    @pytest.mark.parametrize("records", [(), (known(State.WAITING),)])
+    @pytest.mark.parametrize(
+        ("records", "calls"), [((), 1), ((known(State.WAITING),), 0), ((known(State.FAILED, SATURDAY - MINUTE),), 0)]
+    )
     def test_what_runs_though_an_earlier_window_had_paused_it_is_owed_by_its_next_pause_alone(
-        self, records: tuple[Known, ...]
+        self, records: tuple[Known, ...], calls: int
     ) -> None:
-        """If that finds it paused, somebody else has done so."""
+        """If somebody pauses it from here on, or is quicker than that pause, it's theirs."""
         earlier = held(FRIDAY - DAY)
         *steps, skip, release = planned(WEEKEND, SATURDAY, "RUNNING", *records, custody=earlier)
-        assert [type(step) for step in steps] == ([] if records else [Due])
+        assert [type(step) for step in steps] == [Due] * calls
         reason = "already running: somebody resumed it"
         assert isinstance(skip, Decided)
         assert (skip.intent.action, skip.state, skip.reason) == (Action.RESUME, State.SKIPPED, reason)
         assert release == Release(earlier, reason)
+
+    def test_what_somebody_resumes_that_was_paused_still_by_an_earlier_window_is_left_running(self) -> None:
+        earlier, skipped = held(FRIDAY - DAY), known(State.SKIPPED, status_before="PAUSED")
+        decided, release = planned(WEEKEND, SATURDAY, "RUNNING", skipped, custody=earlier)
+        assert isinstance(decided, Decided)
+        assert (decided.intent.action, decided.reason) == (
+            Action.RESUME,
+            "somebody resumed it inside the window; left running",
+        )
+        assert release == Release(earlier, decided.reason)
+        told = known(State.SKIPPED, SATURDAY, Action.RESUME)
+        assert planned(WEEKEND, SATURDAY + HOUR, "RUNNING", skipped, told) == []
+
+    def test_what_a_person_had_paused_and_resumes_is_paused(self) -> None:
+        skipped = known(State.SKIPPED, status_before="PAUSED")
+        assert the_call(planned(WEEKEND, SATURDAY, "RUNNING", skipped)).action is Action.PAUSE
+
+    def test_what_our_own_resume_may_have_run_in_the_next_window_is_paused(self) -> None:
+        resumed = known(State.FAILED, FRIDAY - HOUR, Action.RESUME, may_have_acted=True)
+        skipped = known(State.SKIPPED, status_before="PAUSED")
+        due, _, release = planned(WEEKEND, SATURDAY, "RUNNING", resumed, skipped, custody=held(FRIDAY - DAY))
+        assert isinstance(due, Due)
+        assert (due.intent.action, release) == (Action.PAUSE, Release(held(FRIDAY - DAY), RUNS_BY_US))
 
     @pytest.mark.parametrize("state", [State.FAILED, State.MISSED, State.SKIPPED])
     def test_that_it_may_have_is_over_when_it_is_seen_paused(self, state: State) -> None:
