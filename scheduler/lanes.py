@@ -6,7 +6,7 @@ Every attempt is in the ledger before its call goes out, and its outcome right a
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -200,19 +200,23 @@ class Lane:
     @property
     def is_drained(self) -> bool:
         """Whether all that is due has ended, or waits for another time."""
-        now = self._now()
-        return not (self._is_calling or any(self._can_go(intent, now) for intent in self._waiting.values()))
+        return not (self._is_calling or any(self._ready()))
 
-    def _can_go(self, intent: Intent, now: datetime) -> bool:
-        return _is_ready(intent, now) and (intent.expires_at <= now or not self._is_held_back(intent))
+    def _ready(self) -> Iterator[Intent]:
+        """What has expired, or is due but for a rest or the pace of the account."""
+        now, may_resume = self._now(), self._may_resume
+        for intent in self._waiting.values():
+            is_held_back = intent.action is Action.RESUME and not may_resume
+            if intent.expires_at <= now or not (is_held_back or intent.waits_since <= now < intent.next_attempt_at):
+                yield intent
+
+    @property
+    def _may_resume(self) -> bool:
+        """Whether anybody can prove that a resume is owed: the ledger can be written, and no rules are new."""
+        return self.gives_back and not self._holds_resumes and self._writer.fault is None
 
     def _is_held_back(self, intent: Intent) -> bool:
-        """Whether it's kept back: while the ledger can't be written, nobody can prove that a resume is owed.
-
-        Nor can anybody while rules are new.
-        """
-        is_held = self._holds_resumes or not self.gives_back or self._writer.fault is not None
-        return is_held and intent.action is Action.RESUME
+        return intent.action is Action.RESUME and not self._may_resume
 
     def hold_resumes(self) -> None:
         """Make no resume for now: by rules that have just come, it may not be owed."""
@@ -282,11 +286,7 @@ class Lane:
     def _next(self) -> Intent | None:
         now = self._now()
         is_held = self.is_resting or self._is_paced
-        ready = [
-            intent
-            for intent in self._waiting.values()
-            if intent.expires_at <= now or (not is_held and self._can_go(intent, now))
-        ]
+        ready = (intent for intent in self._ready() if not is_held or intent.expires_at <= now)
         return min(ready, key=_precedence, default=None)
 
     async def _sleep(self) -> None:
@@ -564,10 +564,6 @@ def _level(intent: Intent, outcome: Outcome | State) -> int:
         # A safety stop: it stays paused until a person acts.
         return logging.WARNING
     return _LEVELS.get(outcome.value, logging.INFO)
-
-
-def _is_ready(intent: Intent, now: datetime) -> bool:
-    return intent.expires_at <= now or not lasts(intent.waits_since, intent.next_attempt_at, now=now)
 
 
 def lasts(since: datetime, until: datetime, *, now: datetime) -> bool:

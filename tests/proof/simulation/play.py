@@ -55,14 +55,17 @@ def _stories(life: Life, verdict: Verdict) -> Iterator[str]:
 
 
 def play_many(first: int, lives: int | None, minutes: float, size: Size, processes: int) -> Iterator[Outcome]:
-    """So many lives, or as many as begin in some minutes, each told as soon as it's over."""
+    """So many lives, or as many as begin in some minutes, each told as soon as it's over.
+
+    Within that time they're a multiple of the processes, so that none of these is idle for a whole life at the end.
+    """
     end = time.monotonic() + minutes * 60
     seeds = iter(range(first, first + lives)) if lives else count(first)
     # What lives leave behind is gone with their process.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), max_tasks_per_child=4) as pool:
         playing = set[Future[Outcome]]()
         for seed in seeds:
-            if lives is None and time.monotonic() > end:
+            if lives is None and (seed - first) % processes == 0 and time.monotonic() > end:
                 break
             playing.add(pool.submit(play, seed, size))
             if len(playing) > processes:
