@@ -93,7 +93,8 @@ class Lane:
         self._is_drain_told = True
         # Whether it resumes at all: an account that goes by another name is to stay as it is.
         self.gives_back = True
-        self._holds_resumes = False
+        # Whether resumes wait: by rules that have just come, they may not be owed.
+        self.holds_resumes = False
         # A fault of the program in what follows from a commit.
         self._fault: Exception | None = None
         # Called when nothing is left to do after a pause, so that somebody looks whether it has worked, and after what
@@ -204,28 +205,21 @@ class Lane:
 
     def _ready(self) -> Iterator[Intent]:
         """What has expired, or is due but for a rest or the pace of the account."""
+        # There may be thousands, and it's asked before each call: what holds for all of them is found out once.
         now, may_resume = self._now(), self._may_resume
         for intent in self._waiting.values():
             is_held_back = intent.action is Action.RESUME and not may_resume
-            if intent.expires_at <= now or not (is_held_back or intent.waits_since <= now < intent.next_attempt_at):
+            is_due = not (is_held_back or lasts(intent.waits_since, intent.next_attempt_at, now=now))
+            if is_due or intent.expires_at <= now:
                 yield intent
 
     @property
     def _may_resume(self) -> bool:
         """Whether anybody can prove that a resume is owed: the ledger can be written, and no rules are new."""
-        return self.gives_back and not self._holds_resumes and self._writer.fault is None
+        return self.gives_back and not self.holds_resumes and self._writer.fault is None
 
     def _is_held_back(self, intent: Intent) -> bool:
         return intent.action is Action.RESUME and not self._may_resume
-
-    def hold_resumes(self) -> None:
-        """Make no resume for now: by rules that have just come, it may not be owed."""
-        self._holds_resumes = True
-
-    def go_on_resuming(self) -> None:
-        """Make resumes again: what is queued is what the rules want."""
-        self._holds_resumes = False
-        self.wake()
 
     @property
     def is_to_be_confirmed(self) -> bool:
@@ -365,7 +359,7 @@ class Lane:
         return recorded
 
     async def _gone_on(self, recorded: asyncio.Future[None] | None) -> None:
-        """Wait until that has been done.
+        """Wait until an end is recorded, and raise what has gone wrong in what follows from it.
 
         Raises:
             LedgerError: it can't be recorded.

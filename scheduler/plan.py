@@ -153,7 +153,7 @@ def plan(situation: Situation) -> Iterator[Step]:
     pauses = [] if span is None else list(_pause(left, span, hold))
     yield from pauses
     if left.custody is not None and not any(isinstance(step, Release) for step in pauses):
-        is_taken_anew = futile is None and (_is_pausing(left) or any(isinstance(step, Due) for step in pauses))
+        is_taken_anew = futile is None and (bool(_on_their_way(left)) or any(isinstance(step, Due) for step in pauses))
         yield from _give_back(left, left.custody, span, is_taken_anew=is_taken_anew)
 
 
@@ -171,7 +171,11 @@ def _why_unwanted(situation: Situation, known: Known, span: Span | None) -> str 
 
 
 def _is_pause_wanted(situation: Situation, known: Known, span: Span | None) -> bool:
-    return span is not None or bool(situation.timeline.holds(known.due_at, known.due_at + INSTANT))
+    return span is not None or _is_for_hold(situation, known)
+
+
+def _is_for_hold(situation: Situation, known: Known) -> bool:
+    return bool(situation.timeline.holds(known.due_at, known.due_at + INSTANT))
 
 
 def _without_effect(situation: Situation, span: Span | None) -> Known | None:
@@ -179,9 +183,8 @@ def _without_effect(situation: Situation, span: Span | None) -> Known | None:
     last = _last_pause(situation, [each for each in situation.known if each.action is Action.PAUSE])
     if last is None or not last.is_unconfirmed or situation.status != Status.RUNNING:
         return None
-    is_open = any(each.action is Action.PAUSE and _is_open(each, situation.now) for each in situation.known)
     is_wanted = situation.now < last.expires_at and _is_pause_wanted(situation, last, span)
-    return last if is_wanted and not is_open else None
+    return last if is_wanted and not _on_their_way(situation) else None
 
 
 def _tried_again(situation: Situation, futile: Known) -> Situation:
@@ -246,17 +249,18 @@ def _pause(situation: Situation, span: Span, hold: Hold | None) -> Iterator[Step
     pauses = [each for each in situation.known if each.action is Action.PAUSE]
     asked_at = span.asked_at(situation.now)
     done = [each for each in pauses if _is_of(each, span, situation.now) and (not asked_at or asked_at <= each.due_at)]
-    is_on_its_way = any(_is_open(each, situation.now) for each in pauses)
-    if not done and asked_at and is_on_its_way:
+    on_their_way = _on_their_way(situation)
+    if not done and asked_at and on_their_way:
         # What comes of that one shows whether there's more to do.
         return
     if not done:
         # The start of a span that has none in sight would be another one next year.
         intent = _pause_intent(situation, span, asked_at or (situation.now if span.is_beginless else span.start))
-        is_covered = (hold is not None or is_on_its_way) and situation.status in {None, Status.RUNNING}
-        reason = _BY_HOLD if hold is not None or _is_hold_on_its_way(situation) else _ON_ITS_WAY
+        is_covered = (hold is not None or on_their_way) and situation.status in {None, Status.RUNNING}
+        is_by_hold = hold is not None or any(_is_for_hold(situation, each) for each in on_their_way)
+        reason = _BY_HOLD if is_by_hold else _ON_ITS_WAY
         yield Decided(intent, State.SKIPPED, reason) if is_covered else _pause_or_skip(situation, intent)
-    elif situation.status != Status.RUNNING or is_on_its_way:
+    elif situation.status != Status.RUNNING or on_their_way:
         return
     elif _was_resumed_by_somebody(situation, span, done) and not span.is_enforced(situation.now):
         yield from _leave_running(situation, _pause_intent(situation, span, situation.now), hold, done)
@@ -281,13 +285,9 @@ def _is_open(known: Known, now: datetime) -> bool:
     return known.state is State.CALLING or (known.state is State.WAITING and now < known.expires_at)
 
 
-def _is_hold_on_its_way(situation: Situation) -> bool:
-    pauses = (each for each in situation.known if each.action is Action.PAUSE and _is_open(each, situation.now))
-    return any(situation.timeline.holds(each.due_at, each.due_at + INSTANT) for each in pauses)
-
-
-def _is_pausing(situation: Situation) -> bool:
-    return any(each.action is Action.PAUSE and _is_open(each, situation.now) for each in situation.known)
+def _on_their_way(situation: Situation) -> list[Known]:
+    """The pauses that are under way, or wait and are wanted still."""
+    return [each for each in situation.known if each.action is Action.PAUSE and _is_open(each, situation.now)]
 
 
 def _failed_just_now(situation: Situation, pauses: Sequence[Known]) -> bool:
@@ -372,7 +372,7 @@ def _stands_for_a_hold(situation: Situation, span: Span) -> bool:
         each.action is Action.PAUSE
         and each.due_at < span.start < each.expires_at
         and each.state in _UNDONE
-        and situation.timeline.holds(each.due_at, each.due_at + INSTANT)
+        and _is_for_hold(situation, each)
         for each in situation.known
     )
 

@@ -146,7 +146,7 @@ class Reconciler:
         where by the new rules its window would have ended days ago. Until that pass, no resume is made that was due by
         the rules before.
         """
-        self._lane.hold_resumes()
+        self._lane.holds_resumes = True
         self._next_ruleset = ruleset
         self._in_force = self._in_force if in_force is None else in_force
         self._is_edited = self._is_edited or is_edited
@@ -201,8 +201,7 @@ class Reconciler:
             self._see(listed.seen if listed else (), now)
             record = self._record_first if is_first else self._record
             recorded = await self._writer.do(lambda connection: record(connection, listed, now))
-        if self._next_ruleset is None:
-            self._lane.go_on_resuming()
+        self._lane.holds_resumes = self._next_ruleset is not None
         self._lane.add(recorded.intents)
         for step in recorded.steps:
             self._count(step)
@@ -211,9 +210,9 @@ class Reconciler:
             _log.info("a person acted on what was left paused", account=self._account, campaign=campaign)
         is_whole = listed is not None and None not in listed.statuses.values()
         # Where the key of a change is taken, the next pass has another.
-        is_whole = is_whole and not any(isinstance(step, Due) for step in recorded.steps)
+        is_done = is_whole and not any(isinstance(step, Due) for step in recorded.steps)
         # With the names and folders that are known by now.
-        self._done = self._wanted(custody, now) if is_whole else None
+        self._done = self._wanted(custody, now) if is_done else None
         if is_whole:
             self._listed_at = now
 

@@ -363,16 +363,20 @@ def start_attempt(connection: Connection, intent: Intent, claimed_by: str, now: 
         decide_open(connection, intent, State.SKIPPED, "it isn't in our custody any more", now)
         return None
     if intent.action is Action.PAUSE and intent.status_before == Status.RUNNING:
-        is_earlier = and_(_is(custody, intent.account, intent.campaign), custody.c.intent_id != intent.id)
-        for held in _held(connection, is_earlier):
-            if held.until == intent.expires_at:
-                # By the same window: with success, this pause takes it anew.
-                connection.execute(delete(custody).where(_is_owed_by(held)))
-            else:
-                release(connection, held, "it ran when it was to be paused again", now)
+        _end_earlier_debt(connection, intent, now)
     number = connection.execute(select(intents.c.attempts).where(intents.c.id == intent.id)).scalar_one()
     connection.execute(insert(attempts).values(intent_id=intent.id, number=number, started_at=now))
     return int(number)
+
+
+def _end_earlier_debt(connection: Connection, pause: Intent, now: datetime) -> None:
+    is_earlier = and_(_is(custody, pause.account, pause.campaign), custody.c.intent_id != pause.id)
+    for held in _held(connection, is_earlier):
+        if held.until == pause.expires_at:
+            # By the same window: with success, this pause takes it anew.
+            connection.execute(delete(custody).where(_is_owed_by(held)))
+        else:
+            release(connection, held, "it ran when it was to be paused again", now)
 
 
 def finish_attempt(

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select, text
 
 from rules.ruleset import Ruleset
 from scheduler import reconcile as module
+from scheduler.accounts import AccountAtWork
+from scheduler.downtime import Downtime
 from scheduler.errors import LedgerError
 from scheduler.lanes import Lane
 from scheduler.ledger import reports, work
@@ -39,6 +41,7 @@ from tests.scheduler_fakes import (
     MONDAY,
     Clock,
     Luck,
+    account,
     at_work,
     captured_logs,
     have_gone_on,
@@ -123,7 +126,7 @@ class Bench:
         await until(are_answered, f"{number} attempts are answered")
         await have_gone_on(*self.lanes)
 
-    async def settled_but_for_what_waits(self) -> None:
+    async def breathe(self) -> None:
         """Give the lanes the time for a call that they shouldn't make."""
         await asyncio.sleep(0.02)
         await have_gone_on(*self.lanes)
@@ -298,7 +301,7 @@ class TestAsking:
         await bench.run(reconciler, FRIDAY, calls=False)
         await bench.answered(1)
         await bench.run(reconciler, FRIDAY + MINUTE, calls=False)
-        await asyncio.sleep(0.02)
+        await bench.breathe()
         assert len(posts(bench.sandbox)) == 1
         await bench.run(reconciler, FRIDAY + 6 * MINUTE)
         assert len(posts(bench.sandbox)) == 2
@@ -453,7 +456,7 @@ class TestWithoutAList:
 
         monkeypatch.setattr(one, "_record", meanwhile)
         await bench.run(reconciler, MONDAY, calls=False)
-        await bench.settled_but_for_what_waits()
+        await bench.breathe()
         assert bench.statuses()[0] == "PAUSED"
         monkeypatch.setattr(one, "_record", record)
         await bench.run(reconciler, MONDAY + MINUTE)
@@ -1597,18 +1600,38 @@ class TestKeyThatIsTaken:
         assert bench.statuses()[0] == "PAUSED"
 
 
+class Still:
+    """Finds that nothing was missed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def look(self, _account: str) -> datetime:
+        return self._clock()
+
+
 class TestAnotherName:
-    async def test_an_account_that_has_another_name_by_now_resumes_nothing_under_the_old_one(
+    async def test_an_account_that_gets_another_one_while_its_list_is_waited_for_resumes_nothing(
         self, bench: Bench
     ) -> None:
-        """Its pass was under way: the campaigns are to stay as they are."""
+        """Its pass is under way: the campaigns are to stay as they are."""
         reconciler = bench.reconciler(rules_of(weekend(f"[{CAMPAIGN}]")))
         await bench.run(reconciler, FRIDAY)
-        bench.lanes[0].gives_back = False
-        await bench.run(reconciler, MONDAY, calls=False)
-        await bench.settled_but_for_what_waits()
-        assert bench.statuses()[0] == "PAUSED"
-        bench.lanes[0].gives_back = True
-        bench.lanes[0].wake()
+        (one,), (lane,) = reconciler.of_accounts, bench.lanes
+        downtime = cast(Downtime, Still(bench.clock))
+        working = AccountAtWork(account(bench.sandbox.base_url), lane, one, bench.writer, downtime)
+        bench.clock.now = MONDAY
+        bench.sandbox.add_fault(Fault(effect="delay", call="list", delay=timedelta(milliseconds=200)))
+        asked = bench.lists()
+        passes = asyncio.create_task(working.passes(bench.breathe))
+        await until(lambda: has_asked(bench, asked), "it asks for the list")
+        working.leave(gives_back=False)
+        working.wake()
+        await passes
+        await bench.breathe()
+        assert working.has_left
+        assert (bench.statuses()[0], list(await bench.custody())) == ("PAUSED", [CAMPAIGN])
+        working.stay()
+        lane.wake()
         await bench.work()
-        assert bench.statuses()[0] == "RUNNING"
+        assert (bench.statuses()[0], await bench.custody()) == ("RUNNING", {})

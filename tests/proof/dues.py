@@ -13,7 +13,7 @@ from tests.proof.matching import SLACK
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A pause that was due at the start of a span; `looked_at`: when all had settled in it first, if ever."""
+    """A pause that was due at the start of a span; `looked_at`: when it had settled in it first, if ever."""
 
     key: Key
     span: Quiet
@@ -24,7 +24,7 @@ def not_on_record(evidence: Evidence) -> Iterator[Breach]:
     """Promise 3: every pause that was due has a row, whatever came of it."""
     for due in _dues(evidence):
         if not _is_on_record(evidence, due) and (due.looked_at or evidence.history.records_missed):
-            seen = "all had settled in it" if due.looked_at else "it passed"
+            seen = "it had settled in it" if due.looked_at else "it passed"
             yield breach(due.key, f"no pause for the span {_words(due.span)}, though {seen}")
 
 
@@ -98,7 +98,7 @@ def _dues(evidence: Evidence) -> tuple[Due, ...]:
 
 def _looked_at(evidence: Evidence) -> Iterator[Due]:
     for look in reversed(evidence.history.looks):
-        for key in evidence.keys:
+        for key in look.statuses:
             spans = evidence.spans_at(key, look.at)
             if len(spans) == 1 and spans[0] is not None:
                 yield Due(key, spans[0], look.at)

@@ -249,9 +249,9 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What campaigns did at an instant of true time at which all had settled.
+    """What the campaigns that had settled did at an instant of true time.
 
-    Settled: the API had behaved and the daemon had lived for a while, and nothing was waiting any more.
+    Settled: the API had behaved and the daemon had lived for a while, and nothing was waiting for them any more.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Whether the campaigns are as the rules say, each time all had settled: the sandbox's own word against the plan's."""
+"""Whether the campaigns are as the rules say, each time they had settled: the sandbox's own word against the plan's."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -28,7 +28,8 @@ def _outside(evidence: Evidence, key: Key) -> Iterator[tuple[datetime, str]]:
         holds = [f"hold {hold.at.time()}" for hold in reign.plan.holds.get(key, ())]
         yield reign.since, f"rules until {reign.until.time()}: {', '.join([*spans, *holds])}"
     for look in history.looks:
-        yield look.at, f"all has settled: {look.statuses.get(key)}"
+        if key in look.statuses:
+            yield look.at, f"it has settled: {look.statuses[key]}"
 
 
 def _calls(evidence: Evidence, key: Key) -> Iterator[tuple[datetime, str]]:

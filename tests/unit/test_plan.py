@@ -635,6 +635,12 @@ class TestHolds:
         assert isinstance(skip, Decided)
         assert (skip.intent.due_at, skip.reason) == (FRIDAY, "a hold pauses it, and leaves it so")
 
+    def test_a_start_while_an_earlier_pause_is_under_way_makes_no_other_one(self) -> None:
+        """Its call may last longer than its window; what it does is known by the next pass."""
+        under_way = known(State.CALLING, FRIDAY - HOUR, expires_at=FRIDAY - MINUTE)
+        skip = the_decision(planned(WEEKEND, FRIDAY, None, under_way))
+        assert (skip.intent.due_at, skip.reason) == (FRIDAY, "an earlier pause of it is on its way")
+
     def test_a_start_after_the_hold_skips_both_where_nothing_runs(self) -> None:
         steps = planned(INSIDE, SATURDAY_NOON + HOUR, "COMPLETED")
         assert [step.reason for step in steps if isinstance(step, Decided)] == ["not running (COMPLETED)"] * 2

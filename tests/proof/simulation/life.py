@@ -1,7 +1,7 @@
 """One simulated life: the daemon itself on a virtual loop, through months of rules, people, faults and deaths."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from tests.proof.history import Clock, History, Look
+from tests.proof.history import Clock, History, Key, Look
 from tests.proof.rows import read_file
 from tests.proof.simulation import past
 from tests.proof.simulation.loop import current_process
@@ -132,10 +132,7 @@ class Life:
 
     def _is_settled(self, ledger: sqlite3.Connection) -> bool:
         """Whether nothing is under way, and nothing waits."""
-        if self.world.network.under_way:
-            return False
-        query = "SELECT count(*) FROM intents WHERE state IN ('waiting', 'calling')"
-        return not ledger.execute(query).fetchone()[0]
+        return not (self.world.network.under_way or _unsettled(ledger))
 
     def _look_out(self) -> None:
         """Something happens: what comes of it is looked at closely."""
@@ -145,13 +142,22 @@ class Life:
         self._attentive_until = now + self._luck.uniform(*self._luck.choice(_ATTENTIVE))
 
     def _look(self, ledger: sqlite3.Connection) -> None:
-        """Note what campaigns do, if the API has behaved and the daemon has lived for long enough to have seen it."""
-        is_seen = not self.world.is_troubled and self.world.loop.time() - self._happened_at > _LONG_ENOUGH
-        if is_seen and self._is_settled(ledger):
-            self._note_statuses()
+        """Note what campaigns do, if the API has behaved and the daemon has lived for long enough to have seen it.
 
-    def _note_statuses(self) -> None:
-        self.looks.append(Look(at=self.world.wall.true(), statuses=self.world.statuses()))
+        Not of one of which something waits: the machine stands still in the middle of it.
+        """
+        is_seen = not self.world.is_troubled and self.world.loop.time() - self._happened_at > _LONG_ENOUGH
+        if is_seen and not self.world.network.under_way:
+            self._note_statuses(_unsettled(ledger))
+
+    def _note_statuses(self, unsettled: Container[Key] = ()) -> None:
+        statuses = {key: status for key, status in self.world.statuses().items() if key not in unsettled}
+        self.looks.append(Look(at=self.world.wall.true(), statuses=statuses))
+
+
+def _unsettled(ledger: sqlite3.Connection) -> set[Key]:
+    """The campaigns of which something is under way, or waits."""
+    return set(ledger.execute("SELECT account, campaign FROM intents WHERE state IN ('waiting', 'calling')"))
 
 
 @contextmanager
